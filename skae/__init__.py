@@ -1,0 +1,6 @@
+"""Autoencoders where you reach for PCA: scikit-learn transformers on PyTorch."""
+
+from skae.autoencoders import AutoencoderTransformer
+
+__version__ = "0.1.0"
+__all__ = ["AutoencoderTransformer"]

@@ -1,0 +1,405 @@
+"""Everything scikit-learn asks of an estimator, once for the whole family."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae.autoencoders._canonical import canonical_basis
+from skae.autoencoders._density import CodeDensity, residual_variance
+from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._observing import FitObserver, warn_of
+from skae.autoencoders._parameters import Parameters
+from skae.autoencoders._sizes import batch_rows, dropout_rate, epochs, folds, hidden_widths
+from skae.autoencoders._start import Units
+from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical, coders
+from skae.training import (
+    Record,
+    Trainer,
+    generator,
+    map_rows,
+    plain_torch,
+    resolve_device,
+    standardized,
+    to_numpy,
+    to_tensor,
+)
+
+FLOATS = (np.float64, np.float32)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    Parameters,
+    BaseEstimator,
+):
+    """The contract; a variant adds parameters as fields and a module of its own."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    # --- fitting ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the autoencoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, finite.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN, infinity, complex numbers or text, is empty or not two-dimensional, has
+            values that `loss` does not allow, or is too small for `n_components`; if `device` is
+            not there; if a parameter is out of its range.
+        """
+        X = validate_data(self, X, dtype=FLOATS)
+        self._check_bounds(X)
+        with plain_torch(grad=False):
+            self._fit(X)
+        return self
+
+    def _fit(self, X: np.ndarray) -> None:
+        random_state = check_random_state(self.random_state)
+        previous = getattr(self, "module_", None) if self.warm_start else None
+        units = self._units(X, previous)
+        fitting = self._fitting(standardized(X, *units), random_state)
+        if previous is None:
+            module, n_components = None, self._choose_n_components(fitting)
+        else:
+            module, n_components = self._go_on_from(previous, X.shape[1]), self.n_components_
+
+        def describe(record: Record) -> dict[str, Any]:
+            module = record.best_module().cpu().double()
+            fitted = Fitted(module, record, record.scores, record.best)
+            return self._fitted_attributes(X, fitting, units, fitted)
+
+        observer = FitObserver(self, X, fitting.n_epochs, describe)
+        fitted = fitting.fit(n_components, module=module, observer=observer)
+        vars(self).update(self._fitted_attributes(X, fitting, units, fitted))
+        observer.fit_ends()
+        if fitted.record is not None:
+            warn_of(fitted.record, self.learning_rate_init)
+
+    def _check_bounds(self, X: np.ndarray) -> None:
+        bounds = RECONSTRUCTIONS[self.loss].bounds
+        if bounds is not None and (X.min() < bounds[0] or X.max() > bounds[1]):
+            raise ValueError(
+                f"loss={self.loss!r} needs X in [{bounds[0]:g}, {bounds[1]:g}], but X ranges from "
+                f"{X.min():g} to {X.max():g}; scale it with MinMaxScaler or take "
+                "loss='squared_error'."
+            )
+
+    def _units(self, X: np.ndarray, previous: Canonical | None) -> Units:
+        if previous is not None:
+            return Units(to_numpy(previous.location.double()), float(previous.scale))
+        if RECONSTRUCTIONS[self.loss].bounds is not None:
+            return Units(np.zeros(X.shape[1]), 1.0)
+        return Units.of(X)
+
+    def _fitting(self, X: np.ndarray, random_state: np.random.RandomState) -> Fitting:
+        """Everything that does not depend on the width of the code, with "auto" resolved."""
+        n_samples = len(X)
+        batch_size = batch_rows(n_samples) if self.batch_size == "auto" else self.batch_size
+        n_epochs = epochs(n_samples, batch_size) if self.max_iter == "auto" else self.max_iter
+        n_folds = folds(n_samples) if self.cv == "auto" else self.cv or 0
+        held_out = (n_folds or self.validation_fraction) if self.early_stopping else 0
+        return Fitting(
+            X=X,
+            build=lambda n_components, rng: self._build(
+                self._architecture(X.shape, n_components), rng
+            ),
+            pca_start=self.init == "pca",
+            trainer=Trainer(
+                batch_size=batch_size,
+                solver=self.solver,
+                learning_rate=self.learning_rate,
+                learning_rate_init=self.learning_rate_init,
+                alpha=self.alpha,
+                momentum=self.momentum,
+                precision=self.precision,
+            ),
+            n_epochs=0 if self.n_components is None else n_epochs,
+            held_out=held_out,
+            patience=self.n_iter_no_change,
+            tol=self.tol,
+            device=resolve_device(self.device),
+            random_state=random_state,
+            seed=int(random_state.randint(2**31 - 1)),
+        )
+
+    def _choose_n_components(self, fitting: Fitting) -> int:
+        """The width of the code: as given, all there are, or the least that explains a share."""
+        limit = min(fitting.X.shape)
+        if self.n_components is None:
+            return limit
+        if isinstance(self.n_components, Integral):
+            if self.n_components > limit:
+                raise ValueError(
+                    f"n_components={self.n_components} is larger than "
+                    f"min(n_samples, n_features)={limit}; pass at most that, or None to keep all."
+                )
+            return int(self.n_components)
+        low, high = 1, limit
+        while low < high:  # a wider code explains more, so halving finds the least
+            middle = (low + high) // 2
+            if fitting.explained(middle) >= self.n_components:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _go_on_from(self, previous: Canonical, n_features: int) -> Autoencoder:
+        """The module that a warm start trains further."""
+        if len(previous.location) != n_features:
+            raise ValueError(
+                f"warm_start=True goes on from a fit on {len(previous.location)} features, but X "
+                f"has {n_features}; set warm_start=False to start afresh."
+            )
+        return deepcopy(previous.autoencoder).double()
+
+    # --- the module --------------------------------------------------------------------------------
+
+    def _architecture(self, shape: tuple[int, int], n_components: int) -> dict[str, Any]:
+        """All that the module depends on: kept with its weights, whatever `set_params` does later."""
+        n_samples, n_features = shape
+        hidden = self.hidden_layer_sizes
+        hidden = hidden_widths(n_features) if isinstance(hidden, str) else hidden
+        decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
+        rate = dropout_rate(n_samples, n_features) if self.dropout == "auto" else self.dropout
+        return {
+            "n_features": n_features,
+            "n_components": n_components,
+            "hidden_layer_sizes": tuple(hidden),
+            "decoder_layer_sizes": tuple(decoder),
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "dropout": rate,
+            "weight_init": self.weight_init,
+            "tied_weights": self.tied_weights,
+            "linear_path": self.init == "pca",
+            "custom": tuple(deepcopy(part) and deepcopy(part).cpu() for part in (self.encoder, self.decoder)),
+            "loss": self.loss,
+        }
+
+    @staticmethod
+    def _build(architecture: dict[str, Any], rng: torch.Generator) -> Autoencoder:
+        """A module in float64 on the CPU, with weights from `rng`."""
+        settings = dict(architecture)
+        loss = settings.pop("loss")
+        return Autoencoder(*coders(**settings, rng=rng), loss=loss)
+
+    # --- what a fit leaves -------------------------------------------------------------------------
+
+    def _fitted_attributes(
+        self, X: np.ndarray, fitting: Fitting, units: Units, fitted: Fitted
+    ) -> dict[str, Any]:
+        module, (n_samples, n_features) = fitted.module, X.shape
+
+        def squared_residual(x: torch.Tensor) -> torch.Tensor:
+            return (x - module.decode(module.encode(x))).square().sum(dim=1)
+
+        on_cpu = partial(map_rows, width=n_features, device="cpu", dtype=np.dtype(np.float64))
+        Z = on_cpu(module.encode, fitting.X)
+        decode = partial(on_cpu, module.decode)
+        basis = canonical_basis(Z, decode, whiten=self.whiten, seed=fitting.seed)
+        n_components = len(basis.variance)
+        noise_variance = residual_variance(on_cpu(squared_residual, fitting.X), X.shape, n_components)
+        unit = 1.0 if self.whiten else units.scale
+        parts = (*units, basis.center, basis.matrix * unit, basis.inverse / unit)
+        canonical = Canonical(module, *(to_tensor(part, dtype=torch.float64) for part in parts))
+        total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
+        squared_unit = np.square(np.float64(units.scale))  # inf, not an error, beyond 1e154
+        record = fitted.record
+        return {
+            "module_": canonical.to(getattr(torch, X.dtype.name)),
+            "n_components_": n_components,
+            "mean_": X.mean(axis=0, dtype=np.float64).astype(X.dtype),
+            "explained_variance_": basis.variance * squared_unit,
+            "explained_variance_ratio_": basis.variance / (total_variance or 1.0),
+            "noise_variance_": noise_variance * squared_unit,
+            "n_iter_": max(1, len(record.losses)) if record else 1,
+            "best_iter_": fitted.best,
+            "loss_curve_": [sum(losses.values()) for losses in record.losses] if record else [],
+            "validation_scores_": fitted.scores,
+            "_density": CodeDensity(basis.variance, noise_variance),
+            "_code_std": basis.std * unit,
+            "_fitted_architecture": self._architecture(X.shape, n_components),
+        }
+
+    # --- using it ----------------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Codes of some rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes in the canonical basis, in X's dtype.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_features_in_``, or is not finite.
+        """
+        X = self._rows(X)
+        return self._map(Canonical.encode, X, X.dtype)
+
+    def inverse_transform(self, X):
+        """Rows for some codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Reconstructions in data space, in the codes' dtype.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_components_``, or is not finite.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=FLOATS)
+        if X.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but {type(self).__name__} decodes codes of "
+                f"{self.n_components_} components; pass the output of `transform`."
+            )
+        return self._map(Canonical.decode, X, X.dtype)
+
+    def score_samples(self, X):
+        r"""Log-density of each row under the fitted model.
+
+        A Gaussian over the code times one over the residual; with a linear network this is the
+        log-likelihood of probabilistic PCA, and equal to ``PCA.score_samples``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,), float64
+            In nats; higher is more normal.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_features_in_``, or is not finite.
+        """
+        X = self._rows(X)
+        scale = float(self.module_.scale)
+
+        def code_and_residual(module: Canonical, x: torch.Tensor) -> torch.Tensor:
+            z = module.encode(x)
+            residual = ((x - module.decode(z)) / module.scale).square().sum(dim=1, keepdim=True)
+            return torch.hstack([z, residual])
+
+        described = self._map(code_and_residual, X, np.float64)
+        W, squared_residual = described[:, :-1] / self._code_std, described[:, -1]
+        log_density = self._density.log_density(W, squared_residual, self.n_features_in_)
+        return log_density - self.n_features_in_ * np.log(scale)
+
+    def score(self, X, y=None):
+        """Mean log-density of some rows, so that a grid search maximises held-out likelihood.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        log_density : float
+            In nats per row; higher is better.
+        """
+        return float(self.score_samples(X).mean())
+
+    def _rows(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=FLOATS, reset=False)
+
+    def _map(self, method: Callable, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
+        device = resolve_device(self.device)
+        dtype = np.dtype(dtype)
+        with plain_torch(grad=False):
+            module, torch_dtype = self.module_, getattr(torch, dtype.name)
+            if device.type != "cpu" or module.scale.dtype != torch_dtype:
+                module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
+            width = max(self.n_features_in_, self.n_components_)
+            return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
+
+    # --- keeping it --------------------------------------------------------------------------------
+
+    def __getstate__(self):
+        """Arrays and the fitted architecture, and nothing that is tied to a device."""
+        state = dict(super().__getstate__())
+        if "module_" in state:
+            module = state.pop("module_")
+            named = (*module.named_parameters(), *module.named_buffers())
+            state["_weights"] = {name: to_numpy(weight) for name, weight in named}
+        return state
+
+    def __setstate__(self, state):
+        """Build the module from the fitted architecture, on the CPU."""
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            tensors = {name: to_tensor(weight) for name, weight in weights.items()}
+            module = self._build(self._fitted_architecture, generator(0))
+            self.module_ = Canonical(module, *(tensors[name] for name in Canonical.BUFFERS)).eval()
+            self.module_.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)

@@ -1,0 +1,252 @@
+"""Which weights to keep: the start, those of the best epoch, or those of a length chosen by folds."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.model_selection import KFold, train_test_split
+from torch import Generator
+
+from skae.autoencoders._start import principal_axes
+from skae.nn import Autoencoder, ForeignNetwork
+from skae.training import (
+    HeldOut,
+    Observer,
+    Record,
+    Trainer,
+    explained,
+    foreign_randomness,
+    generator,
+    to_tensor,
+)
+
+MIN_ROWS = 10
+"""Fewer rows than this cannot tell a better autoencoder from a worse one: PCA it is."""
+
+
+class Fitted(NamedTuple):
+    """A trained module and how it came about.
+
+    Parameters
+    ----------
+    module : Autoencoder
+        In float64, on the CPU.
+    record : Record or None
+        Of the run that made it; None if there was none.
+    scores : list of float
+        Held-out scores after each epoch, the start's first; those of the folds where folds
+        chose the length.
+    best : int
+        The epochs that the module has been trained for.
+    """
+
+    module: Autoencoder
+    record: Record | None
+    scores: list[float]
+    best: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """Everything that a fit needs to know but the width of the code.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The training rows, in units.
+    build : callable of (n_components, rng)
+        Makes a module in float64 on the CPU.
+    pca_start : bool
+        Whether its linear paths start as PCA.
+    trainer : Trainer
+        How to train.
+    n_epochs : int
+        Length of the schedule.
+    held_out : float or int
+        A share of the rows to hold out, or a number of folds; 0 holds out none and keeps the last
+        weights.
+    patience : int or None
+        Epochs without an improvement of `tol` after which to end.
+    tol : float
+        The least improvement that counts.
+    device : torch.device
+        Where to train.
+    random_state : RandomState
+        Splits the rows.
+    seed : int
+        Draws the weights and the batches.
+    """
+
+    X: np.ndarray
+    build: Callable[[int, Generator], Autoencoder]
+    pca_start: bool
+    trainer: Trainer
+    n_epochs: int
+    held_out: float | int
+    patience: int | None
+    tol: float
+    device: torch.device
+    random_state: np.random.RandomState
+    seed: int
+
+    def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
+        """An untrained module: PCA of some rows, if that is where training starts."""
+        module = self.build(n_components, generator(self.seed)).eval()
+        if self.pca_start:
+            axes = principal_axes(self.X[rows], n_components, self.random_state)
+            module.start_at(*(to_tensor(part, dtype=torch.float64) for part in axes))
+        return module
+
+    def explained(self, n_components: int) -> float:
+        """Share of the variance that a code of some width explains, on held-out rows if there are."""
+        fitted = self.fit(n_components)
+        if fitted.scores:
+            return max(fitted.scores)
+        everything = to_tensor(self.X, dtype=torch.float64)
+        baseline = fitted.module.reconstruction.inverse_link(everything.mean(dim=0))[0]
+        judge = HeldOut(everything, baseline)
+        return explained(judge.errors(fitted.module), judge.baseline_errors(fitted.module))
+
+    def fit(
+        self,
+        n_components: int,
+        *,
+        module: Autoencoder | None = None,
+        observer: Observer | None = None,
+    ) -> Fitted:
+        """Train a module of a given width, if training helps.
+
+        Parameters
+        ----------
+        n_components : int
+            Width of the code.
+        module : Autoencoder or None
+            Where to go on from; None starts afresh.
+        observer : Observer or None
+            Told of each epoch of the run that makes the module, and may end it.
+
+        Returns
+        -------
+        fitted : Fitted
+            With the start's weights where no others were better.
+        """
+        rows = np.arange(len(self.X))
+        if self.n_epochs == 0 or len(rows) < MIN_ROWS:
+            return Fitted(module or self.start(rows, n_components), None, [], 0)
+        if self.held_out == 0:
+            module = module or self.start(rows, n_components)
+            record = self.train(module, rows, rows[:0], observer=observer)
+            return Fitted(module, record, [], record.best)
+        if self.held_out >= 1 and module is None:
+            return self._fit_by_folds(n_components, rows, observer)
+        share = self.held_out if self.held_out < 1 else 1 / self.held_out
+        train, test = train_test_split(rows, test_size=share, random_state=self.random_state)
+        new = module or self.start(train, n_components)
+        record = self.train(new, train, test, observer=observer)
+        if record.best == 0 and module is None:  # then all rows make a better start than some
+            new = self.start(rows, n_components)
+        return Fitted(new, record, record.scores, record.best)
+
+    def _fit_by_folds(self, n_components, rows, observer) -> Fitted:
+        """Choose the number of epochs by cross-validation, then train on all rows."""
+        records = []
+        for train, test in KFold(
+            int(self.held_out), shuffle=True, random_state=self.random_state
+        ).split(rows):
+            records.append(self.train(self.start(train, n_components), train, test))
+            if records[-1].ended == "interrupted":
+                return Fitted(self.start(rows, n_components), records[-1], [], 0)
+        best, scores = best_length(records)
+        module, record = self.start(rows, n_components), records[-1]
+        if best > 0:
+            record = self.train(module, rows, rows[:0], n_epochs=best, observer=observer)
+            best = record.best
+        return Fitted(module, record, scores, best)
+
+    def train(
+        self,
+        module: Autoencoder,
+        train: np.ndarray,
+        test: np.ndarray,
+        *,
+        n_epochs: int | None = None,
+        observer: Observer | None = None,
+    ) -> Record:
+        """Train a module in place, in float32, and leave the best weights in it.
+
+        Parameters
+        ----------
+        module : Autoencoder
+            In float64, on the CPU; as it was if nothing better was found.
+        train, test : ndarray of int
+            Rows to learn from, and rows to judge by (none: the last weights are kept).
+        n_epochs : int or None
+            Where in the schedule to stop; None follows it to its end.
+        observer : Observer or None
+            Told of each epoch, and may end the run.
+
+        Returns
+        -------
+        record : Record
+            Of the run.
+        """
+        to_device = partial(to_tensor, dtype=torch.float32, device=self.device)
+        working = deepcopy(module).to(self.device, torch.float32)
+        held_out = None
+        if len(test):
+            mean = to_device(self.X[train].mean(axis=0))
+            held_out = HeldOut(to_device(self.X[test]), module.reconstruction.inverse_link(mean)[0])
+
+        def stop(record: Record) -> bool:
+            if n_epochs is not None and len(record.losses) >= n_epochs:
+                return True
+            if record.scores and 1 - max(record.scores) < self.tol:
+                return True  # there is no improvement of `tol` left to make
+            return self.patience is not None and record.stale(self.patience, self.tol)
+
+        foreign = any(isinstance(part, ForeignNetwork) for part in working.modules())
+        with foreign_randomness(self.seed, self.device) if foreign else nullcontext():
+            record = self.trainer.run(
+                working,
+                to_device(self.X[train]),
+                n_epochs=self.n_epochs,
+                rng=generator(self.seed, self.device),
+                held_out=held_out,
+                stop=stop,
+                observer=observer,
+            )
+        if record.best > 0:  # the start stays as exact as it was
+            module.load_state_dict(working.state_dict())
+        return record
+
+
+def best_length(records: list[Record]) -> tuple[int, list[float]]:
+    """The number of epochs that did best over some folds.
+
+    Parameters
+    ----------
+    records : list of Record
+        One a fold.
+
+    Returns
+    -------
+    best : int
+        0, the start, unless the gain over it is more than its standard error over the rows.
+    scores : list of float
+        Scores of all folds' rows together, after each number of epochs.
+    """
+    length = min(len(record.errors) for record in records)
+    errors = torch.cat([torch.stack(record.errors[:length]) for record in records], dim=1)
+    baseline = torch.cat([record.held_out.baseline_errors(record.module) for record in records])
+    scores = [explained(row, baseline) for row in errors]
+    best = max(range(length), key=scores.__getitem__)
+    gains = errors[0] - errors[best]
+    if gains.mean() <= gains.std() / sqrt(len(gains)):
+        best = 0
+    return best, scores

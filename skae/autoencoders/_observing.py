@@ -1,0 +1,90 @@
+"""What a user sees of a fit while it runs: scikit-learn's callbacks and printed lines."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skae.training import Observer, Record
+
+
+class FitObserver(Observer):
+    """Passes epochs on to scikit-learn's callbacks and prints a line for some of them.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+        Whose fit it is.
+    X : ndarray of shape (n_samples, n_features)
+        The training data.
+    n_epochs : int
+        Length of the schedule.
+    describe : callable of a Record
+        The attributes that the estimator would have if the fit stopped there.
+    """
+
+    def __init__(
+        self, estimator, X: np.ndarray, n_epochs: int, describe: Callable[[Record], dict]
+    ):
+        self.estimator, self.n_epochs = estimator, n_epochs
+        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
+        # y is X, too: ScoringMonitor keeps silent where there is nothing to predict
+        self.hook = {"estimator": estimator, "X": X, "y": X, "metadata": {}}
+        self.describe = describe
+        self.context.call_on_fit_task_begin(**self.hook)
+
+    def epoch_begins(self) -> None:
+        """Open a task for the epoch."""
+        self.epoch = self.context.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(**self.hook)
+
+    def epoch_ends(self, record: Record) -> bool:
+        """Close the epoch's task; True if a callback asks to stop."""
+        self._print(record)
+        return self.epoch.call_on_fit_task_end(
+            **self.hook, reconstruction_attributes=lambda: self.describe(record)
+        )
+
+    def fit_ends(self) -> None:
+        """Close the task of the whole fit."""
+        self.context.call_on_fit_task_end(**self.hook, reconstruction_attributes=dict)
+
+    def _print(self, record: Record) -> None:
+        done, verbose = len(record.losses), int(self.estimator.verbose)
+        every = 1 if verbose > 1 else max(1, self.n_epochs // 10)
+        if not verbose or (done % every and done != self.n_epochs):
+            return
+        line = (
+            f"[{type(self.estimator).__name__}] epoch {done}/{self.n_epochs}"
+            f"  loss {sum(record.losses[-1].values()):.4g}"
+        )
+        if record.scores:
+            line += f"  held-out {record.scores[-1]:.4f} (start {record.scores[0]:.4f})"
+        print(line)
+
+
+def warn_of(record: Record, learning_rate_init: float) -> None:
+    """Tell the user of a run that did not end by itself.
+
+    Parameters
+    ----------
+    record : Record
+        Of the run.
+    learning_rate_init : float
+        The rate that it began with.
+    """
+    done = len(record.losses)
+    if record.ended == "interrupted":
+        warnings.warn(
+            f"Training interrupted after {done} epochs; the best weights so far are kept.",
+            stacklevel=2,
+        )
+    if record.ended == "diverged":
+        warnings.warn(
+            f"After {done} epochs the loss was not finite, at learning_rate_init="
+            f"{learning_rate_init:g} and at a tenth and a hundredth of it; the best weights before "
+            "are kept. Pass a lower learning_rate_init, or scale the features.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )

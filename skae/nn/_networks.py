@@ -1,0 +1,249 @@
+"""Dense coders: a linear path that can start as PCA, and a network beside it."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import pairwise
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import skip_init
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "logistic": nn.Sigmoid,
+    "identity": nn.Identity,
+}
+
+NORMALIZATIONS = {
+    None: lambda width, device: nn.Identity(),
+    "layer": nn.LayerNorm,
+    "batch": nn.BatchNorm1d,
+}
+
+WEIGHT_INITS = {"xavier": nn.init.xavier_uniform_, "he": nn.init.kaiming_uniform_}
+
+
+def linear(n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator) -> nn.Linear:
+    """An affine map with weights from `rng`, and from nothing else, and no offset.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths.
+    weight_init : {"xavier", "he"}, default="xavier"
+        Uniform weights after Glorot & Bengio (2010) or He et al. (2015).
+    rng : torch.Generator
+        Where the weights come from.
+
+    Returns
+    -------
+    layer : nn.Linear
+        In float64, on the CPU.
+    """
+    layer = skip_init(nn.Linear, n_in, n_out, dtype=torch.float64, device="cpu")
+    WEIGHT_INITS[weight_init](layer.weight, generator=rng)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class TransposedLinear(nn.Module):
+    """The transpose of another layer's map, with an offset of its own: a tied layer.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        The layer whose weights are shared.
+    """
+
+    def __init__(self, layer: nn.Linear):
+        super().__init__()
+        self.layer = layer
+        self.in_features, self.out_features = layer.out_features, layer.in_features
+        self.bias = nn.Parameter(layer.weight.new_zeros(layer.in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.layer.weight.T, self.bias)
+
+
+def dropout(x: Tensor, rate: float, rng: Generator | None) -> Tensor:
+    """Zero a share of the cells and raise the rest, so that the mean stays.
+
+    Parameters
+    ----------
+    x : Tensor
+        Activations.
+    rate : float in [0, 1)
+        Share of cells that become zero.
+    rng : torch.Generator or None
+        Where the mask comes from; None leaves x as it is, as inference does.
+
+    Returns
+    -------
+    x : Tensor
+        Shaped like x.
+    """
+    if rng is None or rate == 0:
+        return x
+    return x * torch.empty_like(x).bernoulli_(1 - rate, generator=rng).div_(1 - rate)
+
+
+class DenseNetwork(nn.Module):
+    """Affine layers with normalisation, activation and dropout between them.
+
+    Parameters
+    ----------
+    layers : sequence of modules
+        The affine maps, first to last; nothing follows the last one.
+    activation : key of ``ACTIVATIONS``
+        What follows the others.
+    normalization : key of ``NORMALIZATIONS``
+        What stands between an affine map and its activation.
+    dropout : float in [0, 1)
+        Share of hidden units that are zeroed in a training step.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        *,
+        activation: str,
+        normalization: str | None,
+        dropout: float,
+    ):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(
+            NORMALIZATIONS[normalization](layer.out_features, device="cpu")
+            for layer in layers[:-1]
+        ).double()
+        self.activation = ACTIVATIONS[activation]()
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
+        for layer, norm in zip(self.layers, self.norms, strict=False):
+            x = dropout(self.activation(norm(layer(x))), self.dropout, rng)
+        return self.layers[-1](x)
+
+
+class ForeignNetwork(nn.Module):
+    """A module of the user's, optionally behind a gain that starts at zero.
+
+    The gain is what lets any module stand beside a linear path that starts as PCA: at first it
+    says nothing, and it learns how much to say ("ReZero", Bachlechner et al. 2021).
+
+    Parameters
+    ----------
+    module : nn.Module
+        Maps (n, n_in) to (n, n_out).
+    gated : bool
+        Whether there is a gain.
+    """
+
+    def __init__(self, module: nn.Module, *, gated: bool):
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros((), dtype=torch.float64, device="cpu")) if gated else None
+
+    def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
+        output = self.module(x)
+        return output if self.gain is None else self.gain * output
+
+
+class Coder(nn.Module):
+    r"""The sum of a linear path and a network, :math:`A x + a + f(x)`; either may be missing.
+
+    Parameters
+    ----------
+    path : nn.Linear, TransposedLinear or None
+        The linear path :math:`A x + a`.
+    network : DenseNetwork, ForeignNetwork or None
+        The nonlinear path :math:`f`.
+    """
+
+    def __init__(self, path: nn.Module | None, network: nn.Module | None):
+        super().__init__()
+        self.path, self.network = path, network
+
+    def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
+        if self.network is None:
+            return self.path(x)
+        if self.path is None:
+            return self.network(x, rng)
+        return self.path(x) + self.network(x, rng)
+
+
+def coders(
+    n_features: int,
+    n_components: int,
+    *,
+    hidden_layer_sizes: Sequence[int],
+    decoder_layer_sizes: Sequence[int],
+    activation: str,
+    normalization: str | None,
+    dropout: float,
+    weight_init: str,
+    tied_weights: bool,
+    linear_path: bool,
+    custom: tuple[nn.Module | None, nn.Module | None],
+    rng: Generator,
+) -> tuple[Coder, Coder]:
+    """An encoder and a decoder for tables.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+        Widths of the data and of the code.
+    hidden_layer_sizes, decoder_layer_sizes : sequence of int
+        Hidden widths of the encoder and of the decoder, in the order that data meet them.
+    activation, normalization, dropout
+        See `DenseNetwork`.
+    weight_init : {"xavier", "he"}
+        See `linear`.
+    tied_weights : bool
+        Whether the decoder's maps are the encoder's transposed.
+    linear_path : bool
+        Whether there is a linear path; the networks beside it are silent at the start.
+    custom : tuple of two modules or None
+        A module of the user's in the place of the encoder's network, of the decoder's, or of both;
+        it is copied.
+    rng : torch.Generator
+        Where the weights come from.
+
+    Returns
+    -------
+    encoder, decoder : Coder
+        In float64, on the CPU.
+    """
+
+    def layers(widths):
+        chain = [linear(*pair, weight_init=weight_init, rng=rng) for pair in pairwise(widths)]
+        if linear_path:
+            nn.init.zeros_(chain[-1].weight)
+        return chain
+
+    def network(layers, module):
+        if module is not None:
+            return ForeignNetwork(deepcopy(module).double().cpu(), gated=linear_path)
+        if linear_path and len(layers) == 1:
+            return None  # one more affine map would only say what the linear path says
+        return DenseNetwork(
+            layers, activation=activation, normalization=normalization, dropout=dropout
+        )
+
+    down = layers([n_features, *hidden_layer_sizes, n_components])
+    path_down = linear(n_features, n_components, rng=rng) if linear_path else None
+    if tied_weights:
+        up = [TransposedLinear(layer) for layer in reversed(down)]
+        path_up = TransposedLinear(path_down) if linear_path else None
+    else:
+        up = layers([n_components, *decoder_layer_sizes, n_features])
+        path_up = linear(n_components, n_features, rng=rng) if linear_path else None
+    encoder, decoder = custom
+    return Coder(path_down, network(down, encoder)), Coder(path_up, network(up, decoder))

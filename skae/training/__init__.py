@@ -1,0 +1,24 @@
+"""The loop, and the border between arrays and tensors: torch and numpy."""
+
+from skae.training._batches import map_rows, standardized, to_numpy, to_tensor
+from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
+from skae.training._stopping import HeldOut, Record, explained
+from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
+
+__all__ = [
+    "LEARNING_RATES",
+    "SOLVERS",
+    "HeldOut",
+    "Observer",
+    "Record",
+    "Trainer",
+    "explained",
+    "foreign_randomness",
+    "generator",
+    "map_rows",
+    "plain_torch",
+    "resolve_device",
+    "standardized",
+    "to_numpy",
+    "to_tensor",
+]

@@ -1,0 +1,130 @@
+"""The border posts between arrays and tensors; nowhere else in skae are they crossed."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CHUNK = 2**22
+"""Cells that are on their way at once: 32 MiB of float64, whatever the size of the table."""
+
+
+def rows_at_once(n_features: int) -> int:
+    """How many rows of a table make a chunk.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the widest array involved.
+
+    Returns
+    -------
+    n_rows : int
+        At least 1.
+    """
+    return max(1, CHUNK // max(1, n_features))
+
+
+def to_tensor(
+    array: np.ndarray, *, dtype: torch.dtype | None = None, device: torch.device | str = "cpu"
+) -> Tensor:
+    """The way in: a tensor that shares no memory with the array.
+
+    Parameters
+    ----------
+    array : ndarray
+        May be read-only, memory-mapped or in Fortran order.
+    dtype : torch.dtype or None
+        None keeps the array's.
+    device : torch.device or str, default="cpu"
+        Where the tensor lives.
+
+    Returns
+    -------
+    tensor : Tensor
+        A copy, shaped like the array.
+    """
+    return torch.tensor(np.asarray(array), dtype=dtype, device=device)
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """The way out.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        On any device.
+
+    Returns
+    -------
+    array : ndarray
+        In host memory, with the tensor's values and no tie to the tensor's graph.
+    """
+    return tensor.detach().cpu().numpy()
+
+
+def map_rows(
+    function: Callable[[Tensor], Tensor],
+    X: np.ndarray,
+    *,
+    dtype: np.dtype,
+    width: int,
+    device: torch.device | str,
+) -> np.ndarray:
+    """Apply a function of tensors to the rows of an array, chunk by chunk.
+
+    Parameters
+    ----------
+    function : callable of a tensor of shape (n, n_columns)
+        Gives a tensor with n rows.
+    X : ndarray of shape (n_samples, n_columns)
+        Rows, at least one.
+    dtype : np.dtype
+        Of the computation and its result.
+    width : int
+        Columns of the widest array involved.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    Y : ndarray with n_samples rows
+        A new array.
+    """
+    Y, step = None, rows_at_once(width)
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        y = to_numpy(function(to_tensor(X[rows].astype(dtype, copy=False), device=device)))
+        Y = np.empty((len(X), *y.shape[1:]), dtype) if Y is None else Y
+        Y[rows] = y
+    return Y
+
+
+def standardized(
+    X: np.ndarray, location: np.ndarray, scale: float, *, dtype: type = np.float64
+) -> np.ndarray:
+    """Shift and rescale rows; computed in float64, so that large offsets do no harm.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    location : ndarray of shape (n_features,)
+        What is subtracted.
+    scale : float
+        What the difference is divided by.
+    dtype : type, default=np.float64
+        Of the result.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        A new array.
+    """
+    out = np.empty(X.shape, dtype=dtype)
+    step = rows_at_once(X.shape[1])
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        out[rows] = (X[rows].astype(np.float64) - location) / scale
+    return out

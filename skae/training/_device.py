@@ -1,0 +1,93 @@
+"""Devices by name, generators from seeds, and torch's ambient state held still."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that a user's word stands for.
+
+    Parameters
+    ----------
+    name : str
+        "auto" is CUDA when it is there, else the CPU; anything else is torch's own name.
+
+    Returns
+    -------
+    device : torch.device
+        A device that can be computed on.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the name or the device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={name!r} cannot be used here: {str(error).splitlines()[0]} "
+            "Pass device='auto' or device='cpu'."
+        ) from error
+    return device
+
+
+def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own, so that no global one is read or changed.
+
+    Parameters
+    ----------
+    seed : int
+        Non-negative.
+    device : torch.device or str, default="cpu"
+        Where its numbers are drawn.
+
+    Returns
+    -------
+    rng : torch.Generator
+        Seeded.
+    """
+    return torch.Generator(device).manual_seed(seed)
+
+
+@contextmanager
+def foreign_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Feed modules that draw from torch's global generator, such as ``nn.Dropout``, from `seed`.
+
+    The global generator is put back at the end. A user's own modules are the one place in skae
+    where it is touched, because torch gives them no other.
+
+    Parameters
+    ----------
+    seed : int
+        Non-negative.
+    device : torch.device
+        The device on which they draw.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)  # noqa: TID251 - inside fork_rng
+        yield
+
+
+@contextmanager
+def plain_torch(*, grad: bool) -> Iterator[None]:
+    """Compute the same whatever the caller has switched on: inference mode, autocast, no_grad.
+
+    Parameters
+    ----------
+    grad : bool
+        Whether gradients are recorded.
+    """
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(grad),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False),
+    ):
+        yield

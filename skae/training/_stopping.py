@@ -1,0 +1,162 @@
+"""Held-out rows: how good the weights are, and the best ones seen."""
+
+from copy import deepcopy
+from math import inf
+
+import torch
+from torch import Tensor, nn
+
+
+class HeldOut:
+    """Rows that training never sees, and a score of a module on them.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, n_features)
+        The rows, on the module's device.
+    baseline : Tensor of shape (n_features,)
+        The decoder's output that says nothing: the training mean, seen through the inverse link.
+    """
+
+    def __init__(self, x: Tensor, baseline: Tensor):
+        self.x = x
+        self.baseline = baseline
+
+    @torch.no_grad()
+    def errors(self, module: nn.Module, batch_size: int = 4096) -> Tensor:
+        """Error of each row.
+
+        Parameters
+        ----------
+        module : Autoencoder
+            Left in evaluation mode.
+        batch_size : int, default=4096
+            Rows at once.
+
+        Returns
+        -------
+        errors : Tensor of shape (n,), float64
+            In nats.
+        """
+        module.eval()
+        return torch.cat([module.error(x) for x in self.x.split(batch_size)]).double()
+
+    def baseline_errors(self, module: nn.Module) -> Tensor:
+        """Error of each row when nothing is said about it, of shape (n,), in nats."""
+        return module.reconstruction.error(self.baseline.expand_as(self.x), self.x).double()
+
+
+def explained(errors: Tensor, baseline_errors: Tensor) -> float:
+    r"""Share of the baseline's error that is gone.
+
+    .. math:: 1 - \frac{\sum_i \ell(\hat x_i, x_i)}{\sum_i \ell(\bar x, x_i)}
+
+    which is R2 for the squared error.
+
+    Parameters
+    ----------
+    errors, baseline_errors : Tensor of shape (n,)
+        Non-negative.
+
+    Returns
+    -------
+    score : float
+        At most 1; 0 is as good as the mean. Where the baseline makes no error, 1 or minus infinity.
+    """
+    error, worst = float(errors.sum()), float(baseline_errors.sum())
+    if worst == 0:
+        return 1.0 if error == 0 else -inf
+    return 1 - error / worst
+
+
+class Record:
+    """What happened in a run of training, and the best weights seen.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Whose weights are remembered.
+    held_out : HeldOut or None
+        What they are judged by. Without it the last ones that are finite count as the best.
+
+    Attributes
+    ----------
+    losses : list of dict of str to float
+        For each epoch, the mean of every named term, in nats per sample.
+    scores : list of float
+        Held-out scores, the start's first; empty without held-out rows.
+    errors : list of Tensor of shape (n_held_out,)
+        The errors behind the scores.
+    best : int
+        The number of epochs after which the best weights were reached.
+    divergences : int
+        How often the loss was not finite.
+    ended : {"", "interrupted", "diverged"}
+        What ended the run, if it did not end by itself.
+    """
+
+    def __init__(self, module: nn.Module, held_out: HeldOut | None = None):
+        self.module, self.held_out = module, held_out
+        self.losses: list[dict[str, float]] = []
+        self.scores: list[float] = []
+        self.errors: list[Tensor] = []
+        self.best, self.divergences, self.ended = 0, 0, ""
+        self._keep()
+        if held_out is not None:
+            self._judge()
+
+    def _keep(self) -> None:
+        self.best = len(self.losses)
+        self._weights = {name: w.clone() for name, w in self.module.state_dict().items()}
+
+    def add(self, losses: dict[str, float]) -> None:
+        """Record an epoch, and keep its weights if they are the best so far.
+
+        Parameters
+        ----------
+        losses : dict of str to float
+            The epoch's mean of every named term.
+        """
+        self.losses.append(losses)
+        if self.held_out is None:
+            if all(bool(torch.isfinite(w).all()) for w in self.module.parameters()):
+                self._keep()
+            return
+        score = self._judge()
+        if score > max(self.scores[:-1]):  # never true of NaN
+            self._keep()
+
+    def _judge(self) -> float:
+        self.errors.append(self.held_out.errors(self.module))
+        score = explained(self.errors[-1], self.held_out.baseline_errors(self.module))
+        self.scores.append(score)
+        return score
+
+    def restore(self) -> None:
+        """Put the best weights back."""
+        self.module.load_state_dict(self._weights)
+
+    def best_module(self) -> nn.Module:
+        """A copy of the module with the best weights, for evaluation."""
+        module = deepcopy(self.module)
+        module.load_state_dict(self._weights)
+        return module.eval()
+
+    def stale(self, patience: int, tol: float) -> bool:
+        """Whether the last `patience` epochs raised the best score by less than `tol`.
+
+        Parameters
+        ----------
+        patience : int
+            Epochs.
+        tol : float
+            In units of the score.
+
+        Returns
+        -------
+        stale : bool
+            False without held-out rows.
+        """
+        if len(self.scores) <= patience:
+            return False
+        return max(self.scores[-patience:]) < max(self.scores[:-patience]) + tol
