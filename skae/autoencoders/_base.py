@@ -22,14 +22,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skae.autoencoders._canonical import canonical_basis
 from skae.autoencoders._density import CodeDensity, residual_variance
 from skae.autoencoders._fitting import Fitted, Fitting
-from skae.autoencoders._observing import FitObserver, warn_of
+from skae.autoencoders._observing import FitObserver, Printer, warn_of
 from skae.autoencoders._parameters import Parameters
-from skae.autoencoders._sizes import batch_rows, dropout_rate, epochs, folds, hidden_widths
 from skae.autoencoders._start import Units
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical, coders
 from skae.training import (
     Record,
-    Trainer,
     generator,
     map_rows,
     plain_torch,
@@ -87,6 +85,7 @@ class BaseAutoencoder(
             not there; if a parameter is out of its range.
         """
         X = validate_data(self, X, dtype=FLOATS)
+        self._check_architecture()
         self._check_bounds(X)
         with plain_torch(grad=False):
             self._fit(X)
@@ -94,25 +93,29 @@ class BaseAutoencoder(
 
     def _fit(self, X: np.ndarray) -> None:
         random_state = check_random_state(self.random_state)
-        previous = getattr(self, "module_", None) if self.warm_start else None
+        previous = self._previous(X.shape[1])
         units = self._units(X, previous)
         fitting = self._fitting(standardized(X, *units), random_state)
         if previous is None:
             module, n_components = None, self._choose_n_components(fitting)
+            architecture = self._architecture(X.shape, n_components)
         else:
-            module, n_components = self._go_on_from(previous, X.shape[1]), self.n_components_
+            module, n_components = deepcopy(previous.autoencoder).double(), self.n_components_
+            architecture = self._fitted_architecture
+
+        attributes = partial(self._fitted_attributes, X, fitting, units, architecture)
 
         def describe(record: Record) -> dict[str, Any]:
             module = record.best_module().cpu().double()
             fitted = Fitted(module, record, record.scores, record.best)
-            return self._fitted_attributes(X, fitting, units, fitted)
+            return attributes(fitted)
 
         observer = FitObserver(self, X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
-        vars(self).update(self._fitted_attributes(X, fitting, units, fitted))
+        vars(self).update(attributes(fitted))
         observer.fit_ends()
         if fitted.record is not None:
-            warn_of(fitted.record, self.learning_rate_init)
+            warn_of(fitted.record, fitting.trainer.learning_rate_init)
 
     def _check_bounds(self, X: np.ndarray) -> None:
         bounds = RECONSTRUCTIONS[self.loss].bounds
@@ -131,34 +134,25 @@ class BaseAutoencoder(
         return Units.of(X)
 
     def _fitting(self, X: np.ndarray, random_state: np.random.RandomState) -> Fitting:
-        """Everything that does not depend on the width of the code, with "auto" resolved."""
-        n_samples = len(X)
-        batch_size = batch_rows(n_samples) if self.batch_size == "auto" else self.batch_size
-        n_epochs = epochs(n_samples, batch_size) if self.max_iter == "auto" else self.max_iter
-        n_folds = folds(n_samples) if self.cv == "auto" else self.cv or 0
-        held_out = (n_folds or self.validation_fraction) if self.early_stopping else 0
+        """Everything that does not depend on the width of the code."""
+        trainer = self._trainer(X.shape)
+        n_epochs = self._n_epochs(len(X), trainer.batch_size)
         return Fitting(
             X=X,
             build=lambda n_components, rng: self._build(
                 self._architecture(X.shape, n_components), rng
             ),
             pca_start=self.init == "pca",
-            trainer=Trainer(
-                batch_size=batch_size,
-                solver=self.solver,
-                learning_rate=self.learning_rate,
-                learning_rate_init=self.learning_rate_init,
-                alpha=self.alpha,
-                momentum=self.momentum,
-                precision=self.precision,
-            ),
-            n_epochs=0 if self.n_components is None else n_epochs,
-            held_out=held_out,
+            trainer=trainer,
+            n_epochs=n_epochs,
+            held_out=self._held_out(len(X)),
+            refit=self.refit,
             patience=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self.device),
             random_state=random_state,
             seed=int(random_state.randint(2**31 - 1)),
+            search_observer=Printer(self, n_epochs),
         )
 
     def _choose_n_components(self, fitting: Fitting) -> int:
@@ -182,38 +176,19 @@ class BaseAutoencoder(
                 low = middle + 1
         return low
 
-    def _go_on_from(self, previous: Canonical, n_features: int) -> Autoencoder:
-        """The module that a warm start trains further."""
-        if len(previous.location) != n_features:
+    def _previous(self, n_features: int) -> Canonical | None:
+        """The module that a warm start goes on from."""
+        if not (self.warm_start and hasattr(self, "module_")):
+            return None
+        before = len(self.module_.location)
+        if before != n_features:
             raise ValueError(
-                f"warm_start=True goes on from a fit on {len(previous.location)} features, but X "
-                f"has {n_features}; set warm_start=False to start afresh."
+                f"warm_start=True goes on from a fit on {before} features, but X has "
+                f"{n_features}; set warm_start=False to start afresh."
             )
-        return deepcopy(previous.autoencoder).double()
+        return self.module_
 
     # --- the module --------------------------------------------------------------------------------
-
-    def _architecture(self, shape: tuple[int, int], n_components: int) -> dict[str, Any]:
-        """All that the module depends on: kept with its weights, whatever `set_params` does later."""
-        n_samples, n_features = shape
-        hidden = self.hidden_layer_sizes
-        hidden = hidden_widths(n_features) if isinstance(hidden, str) else hidden
-        decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
-        rate = dropout_rate(n_samples, n_features) if self.dropout == "auto" else self.dropout
-        return {
-            "n_features": n_features,
-            "n_components": n_components,
-            "hidden_layer_sizes": tuple(hidden),
-            "decoder_layer_sizes": tuple(decoder),
-            "activation": self.activation,
-            "normalization": self.normalization,
-            "dropout": rate,
-            "weight_init": self.weight_init,
-            "tied_weights": self.tied_weights,
-            "linear_path": self.init == "pca",
-            "custom": tuple(deepcopy(part) and deepcopy(part).cpu() for part in (self.encoder, self.decoder)),
-            "loss": self.loss,
-        }
 
     @staticmethod
     def _build(architecture: dict[str, Any], rng: torch.Generator) -> Autoencoder:
@@ -225,8 +200,9 @@ class BaseAutoencoder(
     # --- what a fit leaves -------------------------------------------------------------------------
 
     def _fitted_attributes(
-        self, X: np.ndarray, fitting: Fitting, units: Units, fitted: Fitted
+        self, X: np.ndarray, fitting: Fitting, units: Units, architecture: dict, fitted: Fitted
     ) -> dict[str, Any]:
+        """What training has found, in the words of scikit-learn."""
         module, (n_samples, n_features) = fitted.module, X.shape
 
         def squared_residual(x: torch.Tensor) -> torch.Tensor:
@@ -257,7 +233,7 @@ class BaseAutoencoder(
             "validation_scores_": fitted.scores,
             "_density": CodeDensity(basis.variance, noise_variance),
             "_code_std": basis.std * unit,
-            "_fitted_architecture": self._architecture(X.shape, n_components),
+            "_fitted_architecture": architecture,
         }
 
     # --- using it ----------------------------------------------------------------------------------
@@ -387,8 +363,7 @@ class BaseAutoencoder(
     def __getstate__(self):
         """Arrays and the fitted architecture, and nothing that is tied to a device."""
         state = dict(super().__getstate__())
-        if "module_" in state:
-            module = state.pop("module_")
+        if (module := state.pop("module_", None)) is not None:
             named = (*module.named_parameters(), *module.named_buffers())
             state["_weights"] = {name: to_numpy(weight) for name, weight in named}
         return state

@@ -1,4 +1,4 @@
-"""Which weights to keep: the start, those of the best epoch, or those of a length chosen by folds."""
+"""Which weights to keep: the start's, or those of as many epochs as are best on held-out rows."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -40,8 +40,8 @@ class Fitted(NamedTuple):
     record : Record or None
         Of the run that made it; None if there was none.
     scores : list of float
-        Held-out scores after each epoch, the start's first; those of the folds where folds
-        chose the length.
+        Held-out scores after each epoch, the start's first; of all folds together where there
+        are folds.
     best : int
         The epochs that the module has been trained for.
     """
@@ -71,6 +71,8 @@ class Fitting:
     held_out : float or int
         A share of the rows to hold out, or a number of folds; 0 holds out none and keeps the last
         weights.
+    refit : bool
+        Whether to train on all rows once held-out ones have told for how long; folds always do.
     patience : int or None
         Epochs without an improvement of `tol` after which to end.
     tol : float
@@ -81,6 +83,8 @@ class Fitting:
         Splits the rows.
     seed : int
         Draws the weights and the batches.
+    search_observer : Observer
+        Told of the epochs that only serve to find their number.
     """
 
     X: np.ndarray
@@ -89,11 +93,13 @@ class Fitting:
     trainer: Trainer
     n_epochs: int
     held_out: float | int
+    refit: bool
     patience: int | None
     tol: float
     device: torch.device
     random_state: np.random.RandomState
     seed: int
+    search_observer: Observer
 
     def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
         """An untrained module: PCA of some rows, if that is where training starts."""
@@ -143,31 +149,31 @@ class Fitting:
             module = module or self.start(rows, n_components)
             record = self.train(module, rows, rows[:0], observer=observer)
             return Fitted(module, record, [], record.best)
-        if self.held_out >= 1 and module is None:
-            return self._fit_by_folds(n_components, rows, observer)
-        share = self.held_out if self.held_out < 1 else 1 / self.held_out
-        train, test = train_test_split(rows, test_size=share, random_state=self.random_state)
-        new = module or self.start(train, n_components)
-        record = self.train(new, train, test, observer=observer)
-        if record.best == 0 and module is None:  # then all rows make a better start than some
-            new = self.start(rows, n_components)
-        return Fitted(new, record, record.scores, record.best)
-
-    def _fit_by_folds(self, n_components, rows, observer) -> Fitted:
-        """Choose the number of epochs by cross-validation, then train on all rows."""
-        records = []
-        for train, test in KFold(
-            int(self.held_out), shuffle=True, random_state=self.random_state
-        ).split(rows):
-            records.append(self.train(self.start(train, n_components), train, test))
+        records, splits = [], self._splits(rows, fold=module is None)
+        refit = self.refit or len(splits) > 1
+        for train, test in splits:
+            candidate = deepcopy(module) or self.start(train, n_components)
+            watching = self.search_observer if refit else observer
+            records.append(self.train(candidate, train, test, observer=watching))
             if records[-1].ended == "interrupted":
-                return Fitted(self.start(rows, n_components), records[-1], [], 0)
+                refit = False
+                break
         best, scores = best_length(records)
-        module, record = self.start(rows, n_components), records[-1]
-        if best > 0:
+        if best > 0 and refit:
+            module = module or self.start(rows, n_components)
             record = self.train(module, rows, rows[:0], n_epochs=best, observer=observer)
-            best = record.best
-        return Fitted(module, record, scores, best)
+            return Fitted(module, record, scores, record.best)
+        if best == 0 or len(splits) > 1:  # all rows make a better start than some
+            return Fitted(module or self.start(rows, n_components), records[-1], scores, 0)
+        return Fitted(candidate, records[-1], scores, best)
+
+    def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
+        if self.held_out >= 1 and fold:
+            folds = KFold(int(self.held_out), shuffle=True, random_state=self.random_state)
+            return list(folds.split(rows))
+        share = self.held_out if self.held_out < 1 else 1 / self.held_out
+        return [train_test_split(rows, test_size=share, random_state=self.random_state)]
 
     def train(
         self,
@@ -237,7 +243,7 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     Returns
     -------
     best : int
-        0, the start, unless the gain over it is more than its standard error over the rows.
+        0, the start, unless the gain over it is more than half its standard error over the rows.
     scores : list of float
         Scores of all folds' rows together, after each number of epochs.
     """
@@ -247,6 +253,6 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     scores = [explained(row, baseline) for row in errors]
     best = max(range(length), key=scores.__getitem__)
     gains = errors[0] - errors[best]
-    if gains.mean() <= gains.std() / sqrt(len(gains)):
+    if gains.mean() <= 0.5 * gains.std(correction=0) / sqrt(len(gains)):
         best = 0
     return best, scores

@@ -9,8 +9,35 @@ from sklearn.exceptions import ConvergenceWarning
 from skae.training import Observer, Record
 
 
-class FitObserver(Observer):
-    """Passes epochs on to scikit-learn's callbacks and prints a line for some of them.
+class Printer(Observer):
+    """Prints a line for some epochs: none, about ten, or one each, by `verbose`.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+        Whose fit it is.
+    n_epochs : int
+        Length of the schedule.
+    """
+
+    def __init__(self, estimator, n_epochs: int):
+        self.estimator, self.n_epochs = estimator, n_epochs
+
+    def epoch_ends(self, record: Record) -> bool:
+        """Print a line, if it is time for one."""
+        done, verbose = len(record.losses), int(self.estimator.verbose)
+        every = 1 if verbose > 1 else max(1, self.n_epochs // 10)
+        if verbose and (done % every == 0 or done == self.n_epochs):
+            loss = sum(record.losses[-1].values())
+            line = f"[{type(self.estimator).__name__}] epoch {done}/{self.n_epochs}  loss {loss:.4g}"
+            if record.scores:
+                line += f"  held-out {record.scores[-1]:.4f} (start {record.scores[0]:.4f})"
+            print(line)
+        return False
+
+
+class FitObserver(Printer):
+    """Passes the epochs of the run whose weights are kept on to scikit-learn's callbacks.
 
     Parameters
     ----------
@@ -27,7 +54,7 @@ class FitObserver(Observer):
     def __init__(
         self, estimator, X: np.ndarray, n_epochs: int, describe: Callable[[Record], dict]
     ):
-        self.estimator, self.n_epochs = estimator, n_epochs
+        super().__init__(estimator, n_epochs)
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         # y is X, too: ScoringMonitor keeps silent where there is nothing to predict
         self.hook = {"estimator": estimator, "X": X, "y": X, "metadata": {}}
@@ -40,8 +67,8 @@ class FitObserver(Observer):
         self.epoch.call_on_fit_task_begin(**self.hook)
 
     def epoch_ends(self, record: Record) -> bool:
-        """Close the epoch's task; True if a callback asks to stop."""
-        self._print(record)
+        """Print, and close the epoch's task; True if a callback asks to stop."""
+        super().epoch_ends(record)
         return self.epoch.call_on_fit_task_end(
             **self.hook, reconstruction_attributes=lambda: self.describe(record)
         )
@@ -49,19 +76,6 @@ class FitObserver(Observer):
     def fit_ends(self) -> None:
         """Close the task of the whole fit."""
         self.context.call_on_fit_task_end(**self.hook, reconstruction_attributes=dict)
-
-    def _print(self, record: Record) -> None:
-        done, verbose = len(record.losses), int(self.estimator.verbose)
-        every = 1 if verbose > 1 else max(1, self.n_epochs // 10)
-        if not verbose or (done % every and done != self.n_epochs):
-            return
-        line = (
-            f"[{type(self.estimator).__name__}] epoch {done}/{self.n_epochs}"
-            f"  loss {sum(record.losses[-1].values()):.4g}"
-        )
-        if record.scores:
-            line += f"  held-out {record.scores[-1]:.4f} (start {record.scores[0]:.4f})"
-        print(line)
 
 
 def warn_of(record: Record, learning_rate_init: float) -> None:

@@ -1,16 +1,26 @@
-"""The parameters that every autoencoder has, declared once."""
+"""The parameters that every autoencoder has, declared once, and what they come to for a table."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skae.autoencoders._sizes import (
+    activation,
+    batch_rows,
+    dropout_rate,
+    epochs,
+    folds,
+    hidden_widths,
+    peak_learning_rate,
+)
 from skae.nn import ACTIVATIONS, NORMALIZATIONS, RECONSTRUCTIONS, WEIGHT_INITS
-from skae.training import LEARNING_RATES, SOLVERS
+from skae.training import LEARNING_RATES, SOLVERS, Trainer
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -20,7 +30,7 @@ class Parameters:
     n_components: int | float | None = field(default=None, kw_only=False)
     hidden_layer_sizes: Sequence[int] | str = "auto"
     decoder_layer_sizes: Sequence[int] | None = None
-    activation: str = "silu"
+    activation: str = "auto"
     loss: str = "squared_error"
     normalization: str | None = None
     dropout: float | str = "auto"
@@ -34,11 +44,12 @@ class Parameters:
     momentum: float = 0.9
     batch_size: int | str = "auto"
     learning_rate: str = "one_cycle"
-    learning_rate_init: float = 0.005
+    learning_rate_init: float | str = "auto"
     max_iter: int | str = "auto"
     early_stopping: bool = True
     validation_fraction: float = 0.1
     cv: int | str | None = "auto"
+    refit: bool = True
     n_iter_no_change: int | None = None
     tol: float = 1e-4
     warm_start: bool = False
@@ -56,7 +67,7 @@ class Parameters:
         ],
         "hidden_layer_sizes": ["array-like", StrOptions({"auto"})],
         "decoder_layer_sizes": ["array-like", None],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "activation": [StrOptions({"auto", *ACTIVATIONS})],
         "loss": [StrOptions(set(RECONSTRUCTIONS))],
         "normalization": [StrOptions({name for name in NORMALIZATIONS if name}), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
@@ -70,11 +81,12 @@ class Parameters:
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [StrOptions(set(LEARNING_RATES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "cv": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
+        "refit": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -84,3 +96,84 @@ class Parameters:
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    def _check_architecture(self) -> None:
+        """Refuse what no single range can."""
+        for name in ("hidden_layer_sizes", "decoder_layer_sizes"):
+            widths = getattr(self, name)
+            if widths is None or isinstance(widths, str):
+                continue
+            if not all(isinstance(width, Integral) and width > 0 for width in widths):
+                raise ValueError(
+                    f"{name}={widths!r} must hold positive integers; leave a layer out to go "
+                    "without it."
+                )
+        mirrored = self.decoder_layer_sizes is None
+        if self.tied_weights and not (mirrored and self.encoder is self.decoder is None):
+            raise ValueError(
+                "tied_weights=True needs a decoder that mirrors the encoder; leave "
+                "decoder_layer_sizes, encoder and decoder None, or set tied_weights=False."
+            )
+        if self.normalization == "batch" and self.batch_size == 1:
+            raise ValueError(
+                "normalization='batch' needs more than one row in a batch, but batch_size=1; pass "
+                "a larger batch_size or normalization='layer'."
+            )
+
+    def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
+        """The encoder's hidden widths."""
+        if isinstance(self.hidden_layer_sizes, str):
+            return hidden_widths(*shape)
+        return tuple(self.hidden_layer_sizes)
+
+    def _architecture(self, shape: tuple[int, int], n_components: int) -> dict[str, Any]:
+        """All that the module depends on: kept with its weights, whatever `set_params` does later."""
+        n_samples, n_features = shape
+        hidden = self._widths(shape)
+        decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
+        rate = dropout_rate(n_samples, n_features) if self.dropout == "auto" else self.dropout
+        return {
+            "n_features": n_features,
+            "n_components": n_components,
+            "hidden_layer_sizes": hidden,
+            "decoder_layer_sizes": tuple(decoder),
+            "activation": activation(n_samples) if self.activation == "auto" else self.activation,
+            "normalization": self.normalization,
+            "dropout": rate,
+            "weight_init": self.weight_init,
+            "tied_weights": self.tied_weights,
+            "linear_path": self.init == "pca",
+            "custom": tuple(
+                None if part is None else deepcopy(part).cpu()
+                for part in (self.encoder, self.decoder)
+            ),
+            "loss": self.loss,
+        }
+
+    def _trainer(self, shape: tuple[int, int]) -> Trainer:
+        """How to train on a table."""
+        rate = self.learning_rate_init
+        if rate == "auto":
+            rate = peak_learning_rate(max(self._widths(shape), default=0))
+        return Trainer(
+            batch_size=batch_rows(shape[0]) if self.batch_size == "auto" else self.batch_size,
+            solver=self.solver,
+            learning_rate=self.learning_rate,
+            learning_rate_init=rate,
+            alpha=self.alpha,
+            momentum=self.momentum,
+            precision=self.precision,
+        )
+
+    def _n_epochs(self, n_samples: int, batch_size: int) -> int:
+        """Length of the schedule; a code with all components has nothing to learn."""
+        if self.n_components is None:
+            return 0
+        return epochs(n_samples, batch_size) if self.max_iter == "auto" else self.max_iter
+
+    def _held_out(self, n_samples: int) -> float | int:
+        """The share of the rows, or the number of folds, to choose the weights by; 0 is none."""
+        if not self.early_stopping:
+            return 0
+        n_folds = folds(n_samples) if self.cv == "auto" else self.cv
+        return n_folds or self.validation_fraction

@@ -1,22 +1,64 @@
-"""What "auto" stands for: sizes that follow the table."""
+"""What "auto" stands for: choices that follow the table."""
 
 from math import ceil, log2, sqrt
 
+SMALL = 1000
+"""Fewer rows than this make a small table: overfitting is what to fear there, elsewhere underfitting."""
 
-def hidden_widths(n_features: int) -> tuple[int, int]:
+
+def hidden_widths(n_samples: int, n_features: int) -> tuple[int, ...]:
     """Hidden widths of the encoder.
 
     Parameters
     ----------
-    n_features : int
-        Width of the data.
+    n_samples, n_features : int
+        Shape of the table.
 
     Returns
     -------
-    widths : tuple of two ints
-        Four and two times the number of features, within [64, 512] and [32, 256].
+    widths : tuple of int
+        Layers twice as wide as the data but within [64, 256]: three, or for a small table one and
+        another of half its width.
     """
-    return min(max(4 * n_features, 64), 512), min(max(2 * n_features, 32), 256)
+    width = min(max(2 * n_features, 64), 256)
+    return (width, width // 2) if n_samples < SMALL else (width, width, width)
+
+
+def activation(n_samples: int) -> str:
+    """What follows a hidden layer.
+
+    Parameters
+    ----------
+    n_samples : int
+        Rows of the table.
+
+    Returns
+    -------
+    activation : str
+        "silu" for a small table, where smooth is safe, else "relu", which bends more sharply.
+    """
+    return "silu" if n_samples < SMALL else "relu"
+
+
+def peak_learning_rate(widest: int) -> float:
+    """Rate that suits a network: the wider its layers, the smaller the steps of each weight.
+
+    Parameters
+    ----------
+    widest : int
+        The largest hidden width, 0 if there is none.
+
+    Returns
+    -------
+    learning_rate_init : float
+        0.64 over the width, within [0.001, 0.005].
+
+    References
+    ----------
+    .. [1] Yang et al. (2021). Tuning large neural networks via zero-shot hyperparameter transfer,
+       table 3. NeurIPS.
+    """
+    return min(max(0.64 / max(widest, 1), 0.001), 0.005)
 
 
 def dropout_rate(n_samples: int, n_features: int) -> float:
@@ -30,10 +72,11 @@ def dropout_rate(n_samples: int, n_features: int) -> float:
     Returns
     -------
     rate : float
-        0.2 up to ten rows a feature, and less in proportion for more, down to none for 40.
+        0.2 up to ten rows a feature, less in proportion for more, and 0 where that is below 0.05
+        or the table is not small.
     """
     rate = 0.2 * min(1.0, 10 * n_features / n_samples)
-    return rate if rate > 0.05 else 0.0
+    return rate if rate > 0.05 and n_samples < SMALL else 0.0
 
 
 def batch_rows(n_samples: int) -> int:
@@ -83,6 +126,6 @@ def folds(n_samples: int) -> int:
     Returns
     -------
     n_folds : int
-        5 below 1,000 rows: a tenth of those is too little to choose weights by.
+        5 for a small table: a tenth of its rows is too little to choose weights by.
     """
-    return 5 if n_samples < 1000 else 0
+    return 5 if n_samples < SMALL else 0

@@ -1,0 +1,41 @@
+"""The canonical basis, where linear algebra knows the answer."""
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+from skae.autoencoders._canonical import canonical_basis, jacobian
+
+
+def test_derivatives_of_a_nonlinear_decoder():
+    Z = np.random.default_rng(0).normal(size=(5, 2))
+    J = jacobian(lambda Z: np.column_stack([np.sin(Z[:, 0]), Z[:, 0] * Z[:, 1]]), Z, np.eye(2))
+    assert_allclose(J[0], np.column_stack([np.cos(Z[:, 0]), Z[:, 1]]), atol=1e-8)
+    assert_allclose(J[1], np.column_stack([0 * Z[:, 0], Z[:, 0]]), atol=1e-8)
+
+
+def test_a_linear_decoder_gets_its_singular_values():
+    """Any mixing of the codes is undone: the axes are those of the decoder's output."""
+    rng = np.random.default_rng(0)
+    Z, B = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3)) + 5, rng.normal(size=(3, 6))
+    basis = canonical_basis(Z, lambda Z: Z @ B, whiten=False, seed=0)
+    output = Z @ B
+    expected = np.linalg.svd(output - output.mean(axis=0), compute_uv=False)[:3] ** 2 / 199
+    assert_allclose(basis.variance, expected)
+    new = (Z - basis.center) @ basis.matrix
+    assert_allclose(np.cov(new.T), np.diag(expected), atol=1e-8)
+    assert_allclose(basis.matrix @ basis.inverse, np.eye(3), atol=1e-10)
+
+
+def test_signs_do_not_depend_on_the_codes_signs():
+    rng = np.random.default_rng(0)
+    Z, B = rng.normal(size=(50, 2)), rng.normal(size=(2, 4))
+    one = canonical_basis(Z, lambda Z: Z @ B, whiten=False, seed=0)
+    flip = np.diag([-1.0, 1.0])
+    other = canonical_basis(Z @ flip, lambda Z: Z @ flip @ B, whiten=False, seed=0)
+    assert_allclose(Z @ one.matrix, Z @ flip @ other.matrix)
+
+
+def test_a_code_that_never_varies_stays_invertible():
+    Z = np.column_stack([np.arange(9.0), np.zeros(9)])
+    basis = canonical_basis(Z, lambda Z: Z, whiten=True, seed=0)
+    assert_allclose(basis.matrix @ basis.inverse, np.eye(2), atol=1e-12)

@@ -1,0 +1,95 @@
+"""How the weights to keep are chosen."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny
+
+from skae import AutoencoderTransformer
+from skae.autoencoders._fitting import best_length
+from skae.autoencoders._sizes import (
+    batch_rows,
+    dropout_rate,
+    epochs,
+    folds,
+    hidden_widths,
+    peak_learning_rate,
+)
+
+
+def fold(*errors):
+    """The record of a fold with these held-out errors after each epoch, of which the mean's is 1."""
+    ones = torch.ones(len(errors[0]), dtype=torch.float64)
+    return SimpleNamespace(
+        errors=[torch.tensor(row, dtype=torch.float64) for row in errors],
+        held_out=SimpleNamespace(baseline_errors=lambda module: ones),
+        module=None,
+    )
+
+
+def test_the_best_length_is_the_best_over_all_rows():
+    best, scores = best_length([fold([0.5, 0.6], [0.4, 0.4], [0.1, 0.2]), fold([0.7], [0.1], [0.3])])
+    assert best == 2
+    assert scores == pytest.approx([0.4, 0.7, 0.8])
+
+
+def test_a_gain_within_its_standard_error_is_no_reason_to_leave_the_start():
+    best, scores = best_length([fold([0.5, 0.5, 0.5, 0.5], [0.9, 0.1, 0.9, 0.0])])
+    assert scores[1] > scores[0] and best == 0
+
+
+def test_folds_choose_a_length_and_all_rows_are_learnt_from(blobs):
+    model = tiny(AutoencoderTransformer, cv=3, max_iter=40).fit(blobs)
+    assert len(model.validation_scores_) == 41
+    assert model.best_iter_ == len(model.loss_curve_) == model.n_iter_
+    assert model.best_iter_ == int(np.argmax(model.validation_scores_))
+
+
+def test_patience_ends_training(digits):
+    model = tiny(
+        AutoencoderTransformer, 5, max_iter=50, n_iter_no_change=2, tol=0.1, hidden_layer_sizes=(16,)
+    ).fit(digits)
+    assert len(model.validation_scores_) == 3
+
+
+def test_training_ends_when_nothing_is_left_to_learn():
+    X = np.random.default_rng(0).normal(size=(200, 2)) @ np.ones((2, 5))
+    assert tiny(AutoencoderTransformer, 2, max_iter=50).fit(X).n_iter_ == 1
+
+
+def test_without_early_stopping_all_rows_are_learnt_from_to_the_end(blobs):
+    model = tiny(AutoencoderTransformer, early_stopping=False).fit(blobs)
+    assert model.validation_scores_ == [] and model.best_iter_ == model.n_iter_ == 3
+
+
+def test_sizes_follow_the_table():
+    assert hidden_widths(100, 5) == (64, 32) and hidden_widths(2000, 40) == (80, 80, 80)
+    assert hidden_widths(2000, 5000) == (256, 256, 256)
+    assert [batch_rows(n) for n in (10, 1000, 7500, 10**6)] == [32, 128, 256, 1024]
+    assert dropout_rate(60, 19) == 0.2 and dropout_rate(7500, 60) == dropout_rate(500, 2) == 0
+    assert [folds(n) for n in (999, 1000)] == [5, 0]
+    assert peak_learning_rate(0) == peak_learning_rate(64) == 0.005
+    assert peak_learning_rate(256) == 0.0025
+    for n in (10, 500, 10_000, 10**6):
+        n_steps = epochs(n, batch_rows(n)) * np.ceil(n / batch_rows(n))
+        assert 300 <= n_steps <= 11_000
+
+
+def test_without_refit_the_best_held_out_weights_are_kept(digits):
+    settings = {"hidden_layer_sizes": (16,), "max_iter": 9}
+    kept = tiny(AutoencoderTransformer, 5, refit=False, **settings).fit(digits)
+    again = tiny(AutoencoderTransformer, 5, **settings).fit(digits)
+    assert kept.validation_scores_ == again.validation_scores_
+    assert len(kept.loss_curve_) == 9 and len(again.loss_curve_) == kept.best_iter_
+    assert not np.array_equal(kept.transform(digits), again.transform(digits))
+
+
+def test_the_start_is_that_of_all_rows_where_training_does_not_help():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    for refit in (True, False):
+        model = tiny(AutoencoderTransformer, refit=refit, learning_rate_init=1e3).fit(X)
+        assert model.best_iter_ == 0
+        np.testing.assert_allclose(model.mean_, X.mean(axis=0))
+        np.testing.assert_allclose(model.transform(X).mean(axis=0), 0, atol=1e-12)

@@ -1,0 +1,112 @@
+"""Coders: silence at the start, ties, dropout."""
+
+import pytest
+import torch
+from torch import nn
+
+from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders
+from skae.nn._networks import dropout, linear
+
+PLAIN = {
+    "hidden_layer_sizes": (6, 5),
+    "decoder_layer_sizes": (5, 6),
+    "activation": "relu",
+    "normalization": None,
+    "dropout": 0.0,
+    "weight_init": "xavier",
+    "tied_weights": False,
+    "linear_path": True,
+    "custom": (None, None),
+}
+
+
+def make(rng=0, **settings):
+    rng = torch.Generator().manual_seed(rng)
+    return Autoencoder(*coders(4, 2, **PLAIN | settings, rng=rng)).eval()
+
+
+@pytest.fixture
+def x():
+    return torch.randn(7, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("tied_weights", [False, True])
+@pytest.mark.parametrize("normalization", [None, "layer", "batch"])
+def test_every_network_starts_as_its_linear_path(activation, tied_weights, normalization, x):
+    module = make(activation=activation, tied_weights=tied_weights, normalization=normalization)
+    axes = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64))[0].T
+    mean = x.mean(dim=0)
+    module.start_at(mean, axes)
+    torch.testing.assert_close(module.encode(x), (x - mean) @ axes.T)
+    torch.testing.assert_close(module.decode(module.encode(x)), mean + (x - mean) @ axes.T @ axes)
+
+
+@pytest.mark.parametrize("tied_weights", [False, True])
+def test_a_silent_network_still_gets_gradients(tied_weights, x):
+    module = make(tied_weights=tied_weights)
+    sum(module.loss(x, torch.Generator()).values()).backward()
+    assert any(p.grad.abs().max() > 0 for p in module.encoder.network.parameters())
+    assert any(p.grad.abs().max() > 0 for p in module.decoder.network.parameters())
+
+
+def test_tied_layers_share_their_weights():
+    module = make(tied_weights=True)
+    down, up = module.encoder.network.layers, module.decoder.network.layers
+    for layer, transposed in zip(down, reversed(up), strict=True):
+        assert transposed.layer.weight is layer.weight
+    assert module.decoder.path.layer.weight is module.encoder.path.weight
+
+
+def test_the_decoder_may_have_widths_of_its_own():
+    module = make(decoder_layer_sizes=(9,))
+    assert [layer.out_features for layer in module.decoder.network.layers] == [9, 4]
+
+
+def test_a_linear_path_without_hidden_layers_has_no_network():
+    module = make(hidden_layer_sizes=(), decoder_layer_sizes=())
+    assert module.encoder.network is None and module.decoder.network is None
+
+
+def test_without_a_linear_path_there_is_only_a_network(x):
+    module = make(linear_path=False)
+    assert module.encoder.path is None
+    assert module.encode(x).abs().max() > 0
+
+
+def test_a_custom_module_starts_silent_and_is_copied(x):
+    encoder = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    module = make(custom=(encoder, None))
+    torch.testing.assert_close(module.encode(x), module.encoder.path(x))
+    assert module.encoder.network.module is not encoder
+
+
+@pytest.mark.parametrize("weight_init", ["xavier", "he"])
+def test_weights_come_from_the_generator_alone(weight_init):
+    draws = [
+        linear(3, 2, weight_init=weight_init, rng=torch.Generator().manual_seed(seed)).weight
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+def test_initial_weights_have_the_variance_that_their_authors_ask_for():
+    rng = torch.Generator().manual_seed(0)
+    xavier = linear(300, 100, weight_init="xavier", rng=rng).weight.var()
+    he = linear(300, 100, weight_init="he", rng=rng).weight.var()
+    torch.testing.assert_close(xavier.item(), 2 / 400, rtol=0.05, atol=0)
+    torch.testing.assert_close(he.item(), 2 / 300, rtol=0.05, atol=0)
+
+
+def test_dropout_keeps_the_mean_and_needs_a_generator():
+    x = torch.ones(200, 200)
+    assert torch.equal(dropout(x, 0.3, None), x)
+    dropped = dropout(x, 0.3, torch.Generator().manual_seed(0))
+    assert abs((dropped == 0).float().mean() - 0.3) < 0.01
+    assert abs(dropped.mean() - 1) < 0.01
+
+
+def test_a_coder_adds_its_paths(x):
+    rng = torch.Generator().manual_seed(0)
+    path, network = linear(4, 2, rng=rng), make(linear_path=False).encoder.network
+    torch.testing.assert_close(Coder(path, network)(x), path(x) + network(x))

@@ -1,0 +1,206 @@
+"""Every public estimator through one suite."""
+
+import pickle
+from dataclasses import fields
+from inspect import signature
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from conftest import public_estimators, tiny
+from numpy.testing import assert_allclose, assert_array_equal
+from numpydoc.docscrape import ClassDoc
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+AUTOENCODERS = public_estimators()
+
+SETTINGS = [
+    {},
+    {"whiten": True},
+    {"cv": 2, "tied_weights": True, "activation": "tanh"},
+    {"early_stopping": False, "normalization": "batch", "dropout": 0.1},
+    {"init": "random", "solver": "sgd", "learning_rate": "cosine", "normalization": "layer"},
+]
+
+
+@parametrize_with_checks(
+    [Estimator() for Estimator in AUTOENCODERS]
+    + [tiny(Estimator, 1, **settings) for Estimator in AUTOENCODERS for settings in SETTINGS]
+    + [tiny(Estimator, 0.9) for Estimator in AUTOENCODERS],
+    xfail_strict=True,
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)  # no expected failures, ever
+
+
+def global_states():
+    return torch.get_rng_state().numpy().tolist(), np.random.get_state()[1].tolist()
+
+
+@pytest.mark.parametrize("Estimator", AUTOENCODERS)
+class TestEveryAutoencoder:
+    def test_leaves_the_global_generators_alone(self, Estimator, blobs):
+        before = global_states()
+        model = tiny(Estimator, dropout=0.2).fit(blobs)
+        model.inverse_transform(model.transform(blobs))
+        assert global_states() == before
+
+    def test_same_seed_same_bits(self, Estimator, blobs):
+        first, second = (tiny(Estimator, dropout=0.2).fit(blobs) for _ in range(2))
+        assert_array_equal(first.transform(blobs), second.transform(blobs))
+
+    def test_other_seed_other_weights(self, Estimator, blobs):
+        first, second = (
+            tiny(Estimator, early_stopping=False, random_state=seed).fit(blobs) for seed in (0, 1)
+        )
+        assert not np.allclose(first.transform(blobs), second.transform(blobs))
+
+    def test_inverse_transform_of_transform_is_the_forward_pass(self, Estimator, blobs):
+        model = tiny(Estimator).fit(blobs)
+        with torch.no_grad():
+            expected = model.module_(torch.from_numpy(blobs)).numpy()
+        assert_allclose(model.inverse_transform(model.transform(blobs)), expected)
+
+    def test_codes_are_centred_uncorrelated_and_sorted(self, Estimator, blobs):
+        model = tiny(Estimator, max_iter=30).fit(blobs)
+        Z = model.transform(blobs)
+        assert model.best_iter_ > 0
+        assert_allclose(Z.mean(axis=0), 0, atol=1e-10)
+        assert_allclose(np.cov(Z.T), np.diag(model.explained_variance_), atol=1e-8)
+        assert (np.diff(model.explained_variance_) <= 0).all()
+
+    def test_whitened_codes_have_unit_variance_and_the_same_density(self, Estimator, blobs):
+        plain, white = (tiny(Estimator, whiten=whiten).fit(blobs) for whiten in (False, True))
+        assert_allclose(np.cov(white.transform(blobs).T), np.eye(2), atol=1e-8)
+        assert_allclose(white.score_samples(blobs), plain.score_samples(blobs))
+
+    def test_is_pickled_small_without_tensors_or_data(self, Estimator, tmp_path):
+        rng = np.random.default_rng(0)
+        sizes = []
+        for n_samples in (100, 2000):
+            model = tiny(Estimator).fit(rng.normal(size=(n_samples, 4)))
+            sizes.append(len(pickle.dumps(model)))
+        assert sizes[1] < 1.05 * sizes[0]
+        assert b"torch" not in pickle.dumps(model)
+
+    @pytest.mark.parametrize("mmap_mode", [None, "r"])
+    def test_survives_disk_and_later_parameters(self, Estimator, blobs, tmp_path, mmap_mode):
+        model = tiny(Estimator).fit(blobs)
+        expected = model.transform(blobs), model.score_samples(blobs)
+        model.set_params(hidden_layer_sizes=(3, 3), n_components=1, activation="tanh", whiten=True)
+        joblib.dump(model, tmp_path / "model.joblib")
+        loaded = joblib.load(tmp_path / "model.joblib", mmap_mode=mmap_mode)
+        assert_array_equal(loaded.transform(blobs), expected[0])
+        assert_array_equal(loaded.score_samples(blobs), expected[1])
+        assert_array_equal(model.transform(blobs), expected[0])
+
+    def test_takes_the_place_of_pca_in_a_grid_search(self, Estimator, blobs):
+        pipeline = make_pipeline(StandardScaler(), tiny(Estimator))
+        name = pipeline.steps[-1][0]
+        search = GridSearchCV(pipeline, {f"{name}__n_components": [1, 2]}, cv=2).fit(blobs)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+    def test_names_its_columns_for_pandas_and_polars(self, Estimator, blobs):
+        for library in ("pandas", "polars"):
+            Z = tiny(Estimator).set_output(transform=library).fit_transform(blobs)
+            assert list(Z.columns) == [f"{Estimator.__name__.lower()}{i}" for i in range(2)]
+
+    def test_calls_back(self, Estimator, blobs):
+        monitor = ScoringMonitor(scoring={"score": lambda est, X, y: est.score(X)})
+        model = tiny(Estimator, early_stopping=False)
+        expected = clone(model).fit(blobs).transform(blobs)
+        model.set_callbacks(monitor, ProgressBar()).fit(blobs)
+        assert_array_equal(model.transform(blobs), expected)
+        scores = [row["score"] for row in monitor.get_logs()[0].data]
+        assert len(scores) == 4 and np.isfinite(scores).all()  # three epochs and the fit
+
+    def test_calls_back_through_a_pipeline_in_a_grid_search(self, Estimator, blobs):
+        pipeline = make_pipeline(StandardScaler(), tiny(Estimator, early_stopping=False))
+        search = GridSearchCV(pipeline, {}, cv=2, refit=False)
+        search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(blobs)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+    def test_stops_when_a_callback_says_so(self, Estimator, blobs):
+        model = tiny(Estimator, max_iter=9, early_stopping=False)
+        model.set_callbacks(StopAfter(2)).fit(blobs)
+        assert model.n_iter_ == 2
+
+    def test_is_not_fitted_before_fit(self, Estimator, blobs):
+        for method in ("transform", "inverse_transform", "score_samples", "score"):
+            with pytest.raises(NotFittedError):
+                getattr(tiny(Estimator), method)(blobs)
+
+    def test_a_failed_fit_leaves_the_last_one_usable(self, Estimator, blobs):
+        model = tiny(Estimator).fit(blobs)
+        expected = model.transform(blobs)
+        model.set_params(n_components=9)
+        with pytest.raises(ValueError, match="n_components=9 is larger than"):
+            model.fit(blobs)
+        assert_array_equal(model.transform(blobs), expected)
+
+    def test_is_a_declared_dataclass(self, Estimator):
+        assert "__dataclass_params__" in vars(Estimator), "decorator forgotten: fields would be lost"
+        assert [f.name for f in fields(Estimator)] == list(signature(Estimator).parameters)
+
+    def test_every_parameter_has_a_range(self, Estimator):
+        assert set(Estimator._parameter_constraints) == set(signature(Estimator).parameters)
+
+    def test_documents_exactly_its_parameters(self, Estimator):
+        documented = [
+            name for part in ClassDoc(Estimator)["Parameters"] for name in part.name.split(", ")
+        ]
+        assert documented == list(signature(Estimator).parameters)
+
+    def test_documents_exactly_its_attributes(self, Estimator, blobs):
+        import pandas as pd
+
+        frame = pd.DataFrame(blobs, columns=list("abcd"))
+        documented = {part.name for part in ClassDoc(Estimator)["Attributes"]}
+        fitted = {n for n in vars(tiny(Estimator).fit(frame)) if n.endswith("_") and n[0] != "_"}
+        assert documented == fitted
+
+    def test_computes_the_same_whatever_torch_is_set_to(self, Estimator, blobs):
+        expected = tiny(Estimator).fit(blobs).transform(blobs)
+        ambient = [
+            torch.no_grad(),
+            torch.inference_mode(),
+            torch.autocast("cpu", torch.bfloat16),
+            torch.device("meta"),
+        ]
+        for context in ambient:
+            with context:
+                assert_array_equal(tiny(Estimator).fit(blobs).transform(blobs), expected)
+
+
+class StopAfter:
+    """A callback that asks to stop after some epochs."""
+
+    def __init__(self, n_epochs):
+        self.n_epochs = n_epochs
+
+    def setup(self, estimator, context):
+        self.begun = self.ended = 0
+
+    def teardown(self, estimator, context):
+        assert self.begun == self.ended == self.n_epochs
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun += context.parent is not None
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended += context.parent is not None
+        return self.ended == self.n_epochs
+
+
+def test_the_start_is_pca_for_every_autoencoder_that_has_one(blobs):
+    for Estimator in AUTOENCODERS:
+        model, pca = tiny(Estimator, max_iter=0).fit(blobs), PCA(2).fit(blobs)
+        assert_allclose(model.transform(blobs), pca.transform(blobs), atol=1e-10)

@@ -1,0 +1,33 @@
+"""Devices by name, and global generators that come back as they were."""
+
+import pytest
+import torch
+
+from skae.training import foreign_randomness, generator, resolve_device
+
+
+def test_auto_is_cuda_when_it_is_there():
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(name):
+    with pytest.raises(ValueError, match=f"device='{name}' cannot be used here.*device='cpu'"):
+        resolve_device(name)
+
+
+def test_a_generator_is_its_own():
+    before = torch.get_rng_state()
+    first, second = (torch.rand(3, generator=generator(1)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_foreign_modules_draw_from_the_seed_and_leave_no_trace():
+    before = torch.get_rng_state()
+    draws = []
+    for _ in range(2):
+        with foreign_randomness(3, torch.device("cpu")):
+            draws.append(torch.nn.Dropout()(torch.ones(20)))
+    assert torch.equal(*draws)
+    assert torch.equal(before, torch.get_rng_state())
