@@ -1,4 +1,4 @@
-"""Who reconstructs rows it has not seen best at equal code width: PCA, skae, MLPRegressor, PyOD or encdr?
+"""Who reconstructs new rows best at equal code width: PCA, skae, MLPRegressor, PyOD or encdr?
 
 Every contender has its default parameters but for the width of the code. A case is a table and a
 number of components; rows are split 75/25 and standardised by the training rows.
@@ -6,8 +6,8 @@ number of components; rows are split 75/25 and standardised by the training rows
     python benchmarks/reconstruction.py run --data DIR --out results.jsonl [--methods skae pca]
     python benchmarks/reconstruction.py report results.jsonl
 
-`run` appends one line of JSON for each fit and skips those that are there already, so that slow peers
-need not be repeated; delete a contender's lines to measure it again.
+`run` appends one line of JSON for each fit and skips those that are there already, so that slow
+peers need not be repeated; delete a contender's lines to measure it again.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import logging
 import os
 import time
 import warnings
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,11 @@ def fit_pca(X, n_components, seed):
 
 
 def fit_mlp(X, n_components, seed):
-    return MLPRegressor(hidden_layer_sizes=(100, n_components, 100), random_state=seed).fit(X, X).predict
+    return (
+        MLPRegressor(hidden_layer_sizes=(100, n_components, 100), random_state=seed)
+        .fit(X, X)
+        .predict
+    )
 
 
 def fit_pyod(X, n_components, seed):
@@ -83,7 +86,9 @@ CONTENDERS = {
 
 def load_tables(folder):
     """Names and paths of the tables, small files first."""
-    paths = sorted([*Path(folder).glob("adbench/*.npz"), Path(folder) / "mnist.npz"], key=os.path.getsize)
+    paths = sorted(
+        [*Path(folder).glob("adbench/*.npz"), Path(folder) / "mnist.npz"], key=os.path.getsize
+    )
     return {path.stem: path for path in paths}
 
 
@@ -137,7 +142,9 @@ def run(data, out, methods, seeds, tables=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run")
     runner.add_argument("--data", type=Path, required=True)

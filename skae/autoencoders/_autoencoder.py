@@ -15,10 +15,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     and minimise the mean of :math:`\ell(\hat x, x)` over the training rows. The linear paths start
     as the principal components of the data and the networks start silent, so that before the first
-    step the autoencoder *is* PCA. It is trained for as long as held-out rows gain by it: not at all,
-    if they do not.
-    Codes come in a canonical basis: centred, uncorrelated and sorted by the output variance that they
-    drive, like principal components.
+    step the autoencoder *is* PCA. It is trained for as long as held-out rows gain by it: not at
+    all, if they do not. Codes come in a canonical basis: centred, uncorrelated and sorted by the
+    output variance that they drive, like principal components.
 
     Features are not rescaled, just as PCA does not; put a
     :class:`~sklearn.preprocessing.StandardScaler` in front where their units differ.
@@ -26,9 +25,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     Parameters
     ----------
     n_components : int, float or None, default=None
-        Width of the code. An int is at most ``min(n_samples, n_features)``. A float in (0, 1) asks for
-        the smallest code that explains this share of the held-out variance, found by halving, at
-        the price of a fit for each width tried. None keeps all components; there is nothing to
+        Width of the code. An int is at most ``min(n_samples, n_features)``. A float in (0, 1) asks
+        for the smallest code that explains this share of the held-out variance, found by halving,
+        at the price of a fit for each width tried. None keeps all components; there is nothing to
         learn then, and it is PCA.
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Hidden widths of the encoder's network; an empty sequence leaves the linear path alone.
@@ -48,8 +47,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     normalization : {"layer", "batch"} or None, default=None
         What stands before each activation.
     dropout : "auto" or float in [0, 1), default="auto"
-        Share of hidden units zeroed in a training step. "auto" is 0.2 for tables of up to ten rows a
-        feature, less for longer ones, and 0 from 40 rows a feature or 1,000 rows.
+        Share of hidden units zeroed in a training step. "auto" is 0.2 for tables of up to ten rows
+        a feature, less for longer ones, and 0 from 40 rows a feature or 1,000 rows.
     tied_weights : bool, default=False
         Whether the decoder's linear maps are the encoder's transposed.
     init : {"pca", "random"}, default="pca"
@@ -100,8 +99,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     whiten : bool, default=False
         Whether components have unit variance.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the matrix products in training. "bfloat16" is faster for wide layers on CPUs with AMX and
-        on GPUs.
+        Of the matrix products in training. "bfloat16" is faster for wide layers on CPUs with AMX
+        and on GPUs.
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1" and so on; "auto" is CUDA when it is there.
     random_state : int, RandomState instance or None, default=None

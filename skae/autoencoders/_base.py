@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class BaseAutoencoder(
     def _n_features_out(self) -> int:
         return self.n_components_
 
-    # --- fitting ---------------------------------------------------------------------------------
+    # Fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -106,25 +106,15 @@ class BaseAutoencoder(
         attributes = partial(self._fitted_attributes, X, fitting, units, architecture)
 
         def describe(record: Record) -> dict[str, Any]:
-            module = record.best_module().cpu().double()
-            fitted = Fitted(module, record, record.scores, record.best)
-            return attributes(fitted)
+            module = cast(Autoencoder, record.best_module().cpu().double())
+            return attributes(Fitted(module, record, record.scores, record.best))
 
         observer = FitObserver(self, X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
-        vars(self).update(attributes(fitted))
+        self.__dict__.update(attributes(fitted))
         observer.fit_ends()
         if fitted.record is not None:
             warn_of(fitted.record, fitting.trainer.learning_rate_init)
-
-    def _check_bounds(self, X: np.ndarray) -> None:
-        bounds = RECONSTRUCTIONS[self.loss].bounds
-        if bounds is not None and (X.min() < bounds[0] or X.max() > bounds[1]):
-            raise ValueError(
-                f"loss={self.loss!r} needs X in [{bounds[0]:g}, {bounds[1]:g}], but X ranges from "
-                f"{X.min():g} to {X.max():g}; scale it with MinMaxScaler or take "
-                "loss='squared_error'."
-            )
 
     def _units(self, X: np.ndarray, previous: Canonical | None) -> Units:
         if previous is not None:
@@ -188,7 +178,7 @@ class BaseAutoencoder(
             )
         return self.module_
 
-    # --- the module --------------------------------------------------------------------------------
+    # The module
 
     @staticmethod
     def _build(architecture: dict[str, Any], rng: torch.Generator) -> Autoencoder:
@@ -197,7 +187,7 @@ class BaseAutoencoder(
         loss = settings.pop("loss")
         return Autoencoder(*coders(**settings, rng=rng), loss=loss)
 
-    # --- what a fit leaves -------------------------------------------------------------------------
+    # What a fit leaves
 
     def _fitted_attributes(
         self, X: np.ndarray, fitting: Fitting, units: Units, architecture: dict, fitted: Fitted
@@ -213,10 +203,14 @@ class BaseAutoencoder(
         decode = partial(on_cpu, module.decode)
         basis = canonical_basis(Z, decode, whiten=self.whiten, seed=fitting.seed)
         n_components = len(basis.variance)
-        noise_variance = residual_variance(on_cpu(squared_residual, fitting.X), X.shape, n_components)
+        noise_variance = residual_variance(
+            on_cpu(squared_residual, fitting.X), X.shape, n_components
+        )
         unit = 1.0 if self.whiten else units.scale
         parts = (*units, basis.center, basis.matrix * unit, basis.inverse / unit)
-        canonical = Canonical(module, *(to_tensor(part, dtype=torch.float64) for part in parts))
+        canonical = Canonical(
+            module, *(to_tensor(np.asarray(part), dtype=torch.float64) for part in parts)
+        )
         total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
         squared_unit = np.square(np.float64(units.scale))  # inf, not an error, beyond 1e154
         record = fitted.record
@@ -236,7 +230,7 @@ class BaseAutoencoder(
             "_fitted_architecture": architecture,
         }
 
-    # --- using it ----------------------------------------------------------------------------------
+    # Using it
 
     def transform(self, X):
         """Codes of some rows.
@@ -358,7 +352,7 @@ class BaseAutoencoder(
             width = max(self.n_features_in_, self.n_components_)
             return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
 
-    # --- keeping it --------------------------------------------------------------------------------
+    # Keeping it
 
     def __getstate__(self):
         """Arrays and the fitted architecture, and nothing that is tied to a device."""

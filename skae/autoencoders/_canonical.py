@@ -58,9 +58,7 @@ def jacobian(decode: Callable, Z: np.ndarray, directions: np.ndarray) -> np.ndar
     )
 
 
-def canonical_basis(
-    Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int
-) -> Basis:
+def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int) -> Basis:
     r"""The basis in which a code reads like principal components.
 
     With :math:`z = c + w\,S` for codes :math:`w` that are white over the rows of Z, the metric that
@@ -69,8 +67,8 @@ def canonical_basis(
     .. math:: M = \mathbb{E}\bigl[J(w)^\top J(w)\bigr], \qquad J = \partial g(c + wS) / \partial w,
 
     and its eigenvectors R, largest eigenvalue first, are the new axes: components are centred,
-    uncorrelated and sorted by the output variance that they drive, which is the eigenvalue and, unless
-    whitened, their own variance. For a linear decoder this is principal component analysis.
+    uncorrelated and sorted by the output variance that they drive, which is the eigenvalue and,
+    unless whitened, their own variance. For a linear decoder this is principal component analysis.
     As in scikit-learn's PCA, each axis points where its largest mean loading is positive.
 
     Parameters

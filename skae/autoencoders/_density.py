@@ -8,8 +8,10 @@ import numpy as np
 class CodeDensity(NamedTuple):
     r"""A Gaussian over the code and one over what the code leaves out.
 
-    .. math:: \log p(x) = -\tfrac12 \Bigl[ \sum_j \Bigl(\tfrac{w_j^2}{\lambda_j} + \log \lambda_j\Bigr)
+    .. math:: \log p(x) = -\tfrac12 \Bigl[ \sum_j \bigl(w_j^2 + \log \lambda_j\bigr)
         + \tfrac{\|x - \hat x\|^2}{\sigma^2} + (d - k) \log \sigma^2 + d \log 2\pi \Bigr]
+
+    for a code w that is divided by its standard deviations.
 
     For a linear decoder it is the density of probabilistic PCA [1]_.
 
@@ -28,7 +30,9 @@ class CodeDensity(NamedTuple):
     variance: np.ndarray
     noise_variance: float
 
-    def log_density(self, W: np.ndarray, squared_residual: np.ndarray, n_features: int) -> np.ndarray:
+    def log_density(
+        self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
+    ) -> np.ndarray:
         """Logarithm of the density.
 
         Parameters

@@ -110,7 +110,7 @@ class Fitting:
         return module
 
     def explained(self, n_components: int) -> float:
-        """Share of the variance that a code of some width explains, on held-out rows if there are."""
+        """Share of the variance that a code of some width explains, held out if possible."""
         fitted = self.fit(n_components)
         if fitted.scores:
             return max(fitted.scores)
@@ -249,7 +249,7 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     """
     length = min(len(record.errors) for record in records)
     errors = torch.cat([torch.stack(record.errors[:length]) for record in records], dim=1)
-    baseline = torch.cat([record.held_out.baseline_errors(record.module) for record in records])
+    baseline = torch.cat([record.baseline_errors for record in records])
     scores = [explained(row, baseline) for row in errors]
     best = max(range(length), key=scores.__getitem__)
     gains = errors[0] - errors[best]

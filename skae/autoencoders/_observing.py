@@ -29,7 +29,9 @@ class Printer(Observer):
         every = 1 if verbose > 1 else max(1, self.n_epochs // 10)
         if verbose and (done % every == 0 or done == self.n_epochs):
             loss = sum(record.losses[-1].values())
-            line = f"[{type(self.estimator).__name__}] epoch {done}/{self.n_epochs}  loss {loss:.4g}"
+            line = (
+                f"[{type(self.estimator).__name__}] epoch {done}/{self.n_epochs}  loss {loss:.4g}"
+            )
             if record.scores:
                 line += f"  held-out {record.scores[-1]:.4f} (start {record.scores[0]:.4f})"
             print(line)
@@ -51,9 +53,7 @@ class FitObserver(Printer):
         The attributes that the estimator would have if the fit stopped there.
     """
 
-    def __init__(
-        self, estimator, X: np.ndarray, n_epochs: int, describe: Callable[[Record], dict]
-    ):
+    def __init__(self, estimator, X: np.ndarray, n_epochs: int, describe: Callable[[Record], dict]):
         super().__init__(estimator, n_epochs)
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         # y is X, too: ScoringMonitor keeps silent where there is nothing to predict

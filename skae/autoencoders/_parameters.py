@@ -1,6 +1,6 @@
 """The parameters that every autoencoder has, declared once, and what they come to for a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -103,7 +103,7 @@ class Parameters:
             widths = getattr(self, name)
             if widths is None or isinstance(widths, str):
                 continue
-            if not all(isinstance(width, Integral) and width > 0 for width in widths):
+            if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
                 raise ValueError(
                     f"{name}={widths!r} must hold positive integers; leave a layer out to go "
                     "without it."
@@ -120,26 +120,33 @@ class Parameters:
                 "a larger batch_size or normalization='layer'."
             )
 
+    def _check_bounds(self, X: np.ndarray) -> None:
+        """Refuse data that the loss is not defined on."""
+        bounds = RECONSTRUCTIONS[self.loss].bounds
+        if bounds is not None and (X.min() < bounds[0] or X.max() > bounds[1]):
+            raise ValueError(
+                f"loss={self.loss!r} needs X in [{bounds[0]:g}, {bounds[1]:g}], but X ranges from "
+                f"{X.min():g} to {X.max():g}; scale it with MinMaxScaler or take "
+                "loss='squared_error'."
+            )
+
     def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
         """The encoder's hidden widths."""
-        if isinstance(self.hidden_layer_sizes, str):
-            return hidden_widths(*shape)
-        return tuple(self.hidden_layer_sizes)
+        return tuple(auto(self.hidden_layer_sizes, hidden_widths, *shape))
 
     def _architecture(self, shape: tuple[int, int], n_components: int) -> dict[str, Any]:
-        """All that the module depends on: kept with its weights, whatever `set_params` does later."""
+        """All that the module depends on, kept with its weights whatever `set_params` does."""
         n_samples, n_features = shape
         hidden = self._widths(shape)
         decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
-        rate = dropout_rate(n_samples, n_features) if self.dropout == "auto" else self.dropout
         return {
             "n_features": n_features,
             "n_components": n_components,
             "hidden_layer_sizes": hidden,
             "decoder_layer_sizes": tuple(decoder),
-            "activation": activation(n_samples) if self.activation == "auto" else self.activation,
+            "activation": auto(self.activation, activation, n_samples),
             "normalization": self.normalization,
-            "dropout": rate,
+            "dropout": auto(self.dropout, dropout_rate, n_samples, n_features),
             "weight_init": self.weight_init,
             "tied_weights": self.tied_weights,
             "linear_path": self.init == "pca",
@@ -152,14 +159,12 @@ class Parameters:
 
     def _trainer(self, shape: tuple[int, int]) -> Trainer:
         """How to train on a table."""
-        rate = self.learning_rate_init
-        if rate == "auto":
-            rate = peak_learning_rate(max(self._widths(shape), default=0))
+        widest = max(self._widths(shape), default=0)
         return Trainer(
-            batch_size=batch_rows(shape[0]) if self.batch_size == "auto" else self.batch_size,
+            batch_size=int(auto(self.batch_size, batch_rows, shape[0])),
             solver=self.solver,
             learning_rate=self.learning_rate,
-            learning_rate_init=rate,
+            learning_rate_init=auto(self.learning_rate_init, peak_learning_rate, widest),
             alpha=self.alpha,
             momentum=self.momentum,
             precision=self.precision,
@@ -169,11 +174,30 @@ class Parameters:
         """Length of the schedule; a code with all components has nothing to learn."""
         if self.n_components is None:
             return 0
-        return epochs(n_samples, batch_size) if self.max_iter == "auto" else self.max_iter
+        return auto(self.max_iter, epochs, n_samples, batch_size)
 
     def _held_out(self, n_samples: int) -> float | int:
         """The share of the rows, or the number of folds, to choose the weights by; 0 is none."""
         if not self.early_stopping:
             return 0
-        n_folds = folds(n_samples) if self.cv == "auto" else self.cv
-        return n_folds or self.validation_fraction
+        return auto(self.cv, folds, n_samples) or self.validation_fraction
+
+
+def auto(value: Any, choose: Callable, *arguments: int) -> Any:
+    """A parameter as given, or what "auto" stands for.
+
+    Parameters
+    ----------
+    value : object
+        The parameter.
+    choose : callable
+        Makes the choice.
+    *arguments : int
+        What it is made by.
+
+    Returns
+    -------
+    value : object
+        Never "auto".
+    """
+    return choose(*arguments) if isinstance(value, str) and value == "auto" else value

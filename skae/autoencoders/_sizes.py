@@ -3,7 +3,7 @@
 from math import ceil, log2, sqrt
 
 SMALL = 1000
-"""Fewer rows than this make a small table: overfitting is what to fear there, elsewhere underfitting."""
+"""Fewer rows than this make a small table, where overfitting is what to fear."""
 
 
 def hidden_widths(n_samples: int, n_features: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 
 class Units(NamedTuple):
-    """A shift for each feature and one scale for all: features keep their relative sizes, as in PCA.
+    """A shift for each feature and one scale for all, so that features keep their relative sizes.
 
     Parameters
     ----------

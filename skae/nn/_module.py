@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn._losses import RECONSTRUCTIONS
-from skae.nn._networks import TransposedLinear
+from skae.nn._networks import Coder, TransposedLinear
 
 
 class Turn(NamedTuple):
@@ -41,7 +41,7 @@ class Autoencoder(nn.Module):
         The reconstruction error and its link.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, *, loss: str = "squared_error"):
+    def __init__(self, encoder: Coder, decoder: Coder, *, loss: str = "squared_error"):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         self.reconstruction = RECONSTRUCTIONS[loss]
@@ -101,7 +101,7 @@ class Autoencoder(nn.Module):
         if not isinstance(decoder, TransposedLinear):
             decoder.weight.copy_(slope[:, None] * axes.T)
         if self.decoder.network is not None:
-            # a tied network ends in weights that are not zero: what it says at the start is constant
+            # a tied network does not end in zeros, but what it says at the start is constant
             decoder.bias.sub_(self.decoder.network(axes.new_zeros(1, len(axes)))[0])
 
 
@@ -126,6 +126,12 @@ class Canonical(nn.Module):
     basis, basis_inverse : Tensor of shape (n_components, n_components)
         :math:`T` and its inverse.
     """
+
+    location: Tensor
+    scale: Tensor
+    center: Tensor
+    basis: Tensor
+    basis_inverse: Tensor
 
     BUFFERS = ("location", "scale", "center", "basis", "basis_inverse")
 

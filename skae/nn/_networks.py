@@ -1,8 +1,9 @@
 """Dense coders: a linear path that can start as PCA, and a network beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,13 +22,16 @@ ACTIVATIONS = {
     "identity": nn.Identity,
 }
 
-NORMALIZATIONS = {
+NORMALIZATIONS: dict[str | None, Callable] = {
     None: lambda width, device: nn.Identity(),
     "layer": nn.LayerNorm,
     "batch": nn.BatchNorm1d,
 }
 
-WEIGHT_INITS = {"xavier": nn.init.xavier_uniform_, "he": nn.init.kaiming_uniform_}
+WEIGHT_INITS: dict[str, Callable] = {
+    "xavier": nn.init.xavier_uniform_,
+    "he": nn.init.kaiming_uniform_,
+}
 
 
 def linear(n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator) -> nn.Linear:
@@ -120,8 +124,7 @@ class DenseNetwork(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList(
-            NORMALIZATIONS[normalization](layer.out_features, device="cpu")
-            for layer in layers[:-1]
+            NORMALIZATIONS[normalization](layer.out_features, device="cpu") for layer in layers[:-1]
         ).double()
         self.activation = ACTIVATIONS[activation]()
         self.dropout = dropout
@@ -149,7 +152,9 @@ class ForeignNetwork(nn.Module):
     def __init__(self, module: nn.Module, *, gated: bool):
         super().__init__()
         self.module = module
-        self.gain = nn.Parameter(torch.zeros((), dtype=torch.float64, device="cpu")) if gated else None
+        self.gain = (
+            nn.Parameter(torch.zeros((), dtype=torch.float64, device="cpu")) if gated else None
+        )
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
         output = self.module(x)
@@ -166,6 +171,9 @@ class Coder(nn.Module):
     network : DenseNetwork, ForeignNetwork or None
         The nonlinear path :math:`f`.
     """
+
+    path: Any  # nn.Module declares its attributes as tensors or modules, never as None
+    network: Any
 
     def __init__(self, path: nn.Module | None, network: nn.Module | None):
         super().__init__()
@@ -240,8 +248,8 @@ def coders(
     down = layers([n_features, *hidden_layer_sizes, n_components])
     path_down = linear(n_features, n_components, rng=rng) if linear_path else None
     if tied_weights:
-        up = [TransposedLinear(layer) for layer in reversed(down)]
-        path_up = TransposedLinear(path_down) if linear_path else None
+        up: list[Any] = [TransposedLinear(layer) for layer in reversed(down)]
+        path_up: Any = TransposedLinear(path_down) if path_down is not None else None
     else:
         up = layers([n_components, *decoder_layer_sizes, n_features])
         path_up = linear(n_components, n_features, rng=rng) if linear_path else None

@@ -92,11 +92,12 @@ def map_rows(
     Y : ndarray with n_samples rows
         A new array.
     """
-    Y, step = None, rows_at_once(width)
+    Y, step = np.empty(0), rows_at_once(width)
     for start in range(0, len(X), step):
         rows = slice(start, start + step)
         y = to_numpy(function(to_tensor(X[rows].astype(dtype, copy=False), device=device)))
-        Y = np.empty((len(X), *y.shape[1:]), dtype) if Y is None else Y
+        if start == 0:
+            Y = np.empty((len(X), *y.shape[1:]), dtype)
         Y[rows] = y
     return Y
 
@@ -122,7 +123,7 @@ def standardized(
     X : ndarray of shape (n_samples, n_features)
         A new array.
     """
-    out = np.empty(X.shape, dtype=dtype)
+    out: np.ndarray = np.empty(X.shape, dtype=dtype)
     step = rows_at_once(X.shape[1])
     for start in range(0, len(X), step):
         rows = slice(start, start + step)

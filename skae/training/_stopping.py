@@ -2,9 +2,10 @@
 
 from copy import deepcopy
 from math import inf
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class HeldOut:
@@ -23,7 +24,7 @@ class HeldOut:
         self.baseline = baseline
 
     @torch.no_grad()
-    def errors(self, module: nn.Module, batch_size: int = 4096) -> Tensor:
+    def errors(self, module: Any, batch_size: int = 4096) -> Tensor:
         """Error of each row.
 
         Parameters
@@ -41,7 +42,7 @@ class HeldOut:
         module.eval()
         return torch.cat([module.error(x) for x in self.x.split(batch_size)]).double()
 
-    def baseline_errors(self, module: nn.Module) -> Tensor:
+    def baseline_errors(self, module: Any) -> Tensor:
         """Error of each row when nothing is said about it, of shape (n,), in nats."""
         return module.reconstruction.error(self.baseline.expand_as(self.x), self.x).double()
 
@@ -86,7 +87,9 @@ class Record:
     scores : list of float
         Held-out scores, the start's first; empty without held-out rows.
     errors : list of Tensor of shape (n_held_out,)
-        The errors behind the scores.
+        The errors behind the scores, in nats.
+    baseline_errors : Tensor of shape (n_held_out,)
+        Those of saying nothing.
     best : int
         The number of epochs after which the best weights were reached.
     divergences : int
@@ -95,15 +98,17 @@ class Record:
         What ended the run, if it did not end by itself.
     """
 
-    def __init__(self, module: nn.Module, held_out: HeldOut | None = None):
+    def __init__(self, module: Any, held_out: HeldOut | None = None):
         self.module, self.held_out = module, held_out
         self.losses: list[dict[str, float]] = []
         self.scores: list[float] = []
         self.errors: list[Tensor] = []
         self.best, self.divergences, self.ended = 0, 0, ""
         self._keep()
+        self.baseline_errors = torch.zeros(0)
         if held_out is not None:
-            self._judge()
+            self.baseline_errors = held_out.baseline_errors(module)
+            self._judge(held_out)
 
     def _keep(self) -> None:
         self.best = len(self.losses)
@@ -122,13 +127,13 @@ class Record:
             if all(bool(torch.isfinite(w).all()) for w in self.module.parameters()):
                 self._keep()
             return
-        score = self._judge()
+        score = self._judge(self.held_out)
         if score > max(self.scores[:-1]):  # never true of NaN
             self._keep()
 
-    def _judge(self) -> float:
-        self.errors.append(self.held_out.errors(self.module))
-        score = explained(self.errors[-1], self.held_out.baseline_errors(self.module))
+    def _judge(self, held_out: HeldOut) -> float:
+        self.errors.append(held_out.errors(self.module))
+        score = explained(self.errors[-1], self.baseline_errors)
         self.scores.append(score)
         return score
 
@@ -136,7 +141,7 @@ class Record:
         """Put the best weights back."""
         self.module.load_state_dict(self._weights)
 
-    def best_module(self) -> nn.Module:
+    def best_module(self) -> Any:
         """A copy of the module with the best weights, for evaluation."""
         module = deepcopy(self.module)
         module.load_state_dict(self._weights)

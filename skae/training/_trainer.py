@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, cos, isfinite, pi
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -98,7 +99,7 @@ class Trainer:
 
     def run(
         self,
-        module: nn.Module,
+        module: Any,
         x: Tensor,
         *,
         n_epochs: int,

@@ -20,17 +20,18 @@ from skae.autoencoders._sizes import (
 
 
 def fold(*errors):
-    """The record of a fold with these held-out errors after each epoch, of which the mean's is 1."""
+    """The record of a fold with these held-out errors after each epoch; the mean's are 1."""
     ones = torch.ones(len(errors[0]), dtype=torch.float64)
     return SimpleNamespace(
         errors=[torch.tensor(row, dtype=torch.float64) for row in errors],
-        held_out=SimpleNamespace(baseline_errors=lambda module: ones),
-        module=None,
+        baseline_errors=ones,
     )
 
 
 def test_the_best_length_is_the_best_over_all_rows():
-    best, scores = best_length([fold([0.5, 0.6], [0.4, 0.4], [0.1, 0.2]), fold([0.7], [0.1], [0.3])])
+    best, scores = best_length(
+        [fold([0.5, 0.6], [0.4, 0.4], [0.1, 0.2]), fold([0.7], [0.1], [0.3])]
+    )
     assert best == 2
     assert scores == pytest.approx([0.4, 0.7, 0.8])
 
@@ -49,7 +50,12 @@ def test_folds_choose_a_length_and_all_rows_are_learnt_from(blobs):
 
 def test_patience_ends_training(digits):
     model = tiny(
-        AutoencoderTransformer, 5, max_iter=50, n_iter_no_change=2, tol=0.1, hidden_layer_sizes=(16,)
+        AutoencoderTransformer,
+        5,
+        max_iter=50,
+        n_iter_no_change=2,
+        tol=0.1,
+        hidden_layer_sizes=(16,),
     ).fit(digits)
     assert len(model.validation_scores_) == 3
 

@@ -41,6 +41,4 @@ def test_units_and_basis_change_codes_but_not_reconstructions():
     canonical = Canonical(module, location, scale, center, basis, torch.linalg.inv(basis))
     inner = (x - location) / scale
     torch.testing.assert_close(canonical.encode(x), (module.encode(inner) - center) @ basis)
-    torch.testing.assert_close(
-        canonical(x), module.decode(module.encode(inner)) * scale + location
-    )
+    torch.testing.assert_close(canonical(x), module.decode(module.encode(inner)) * scale + location)

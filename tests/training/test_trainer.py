@@ -50,7 +50,9 @@ def x():
     return torch.ones(20, 1)
 
 
-def run(module, x, n_epochs=1, rng=0, held_out=None, stop=lambda r: False, observer=None, **changes):
+def run(
+    module, x, n_epochs=1, rng=0, held_out=None, stop=lambda r: False, observer=None, **changes
+):
     trainer = Trainer(**SETTINGS | changes)
     return trainer.run(
         module,
