@@ -16,6 +16,7 @@ import logging
 import os
 import time
 import warnings
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,47 @@ def run(data, out, methods, seeds, tables=None):
                         file.write(json.dumps(case | measure(path, k, seed, method)) + "\n")
 
 
+def summarize(paths):
+    """A table of Markdown, a row for each case with means over seeds, and what it comes to."""
+    results = defaultdict(dict)
+    for record in (json.loads(line) for path in paths for line in path.read_text().splitlines()):
+        results[record["table"], record["k"], record["seed"]][record["method"]] = record
+    results = {case: found for case, found in results.items() if {"pca", "skae"} <= set(found)}
+
+    def r2(found, method):
+        return found.get(method, {}).get("r2")
+
+    peers = [method for method in CONTENDERS if method != "skae"]
+    print("| table | rows | k of d | " + " | ".join(peers) + " | skae |")
+    print("|" + "---|" * (len(peers) + 4))
+    for table, k in sorted({case[:2] for case in results}):
+        seeds = [found for case, found in results.items() if case[:2] == (table, k)]
+        rows, features = seeds[0]["skae"]["rows"], seeds[0]["skae"]["features"]
+        cells = []
+        for method in (*peers, "skae"):
+            values = [r2(found, method) for found in seeds if r2(found, method) is not None]
+            cells.append(f"{np.mean(values):.3f}" if values else "-")
+        print(f"| {table} | {rows} | {k} of {features} | " + " | ".join(cells) + " |")
+
+    gains = {case: r2(found, "skae") - r2(found, "pca") for case, found in results.items()}
+    best = {
+        case: max(r2(f, p) for p in peers if r2(f, p) is not None) for case, f in results.items()
+    }
+    behind = {case: r2(found, "skae") - best[case] for case, found in results.items()}
+    narrow = [g for case, g in gains.items() if case[1] <= results[case]["skae"]["features"] / 4]
+    print(f"\nFits (table, k, seed): {len(results)}")
+    print(f"Below PCA by more than 0.002: {sum(gain < -0.002 for gain in gains.values())}")
+    for case, gain in sorted(gains.items()):
+        if gain < -0.002:
+            print(f"    {case}: {gain:+.3f}")
+    share = np.mean([gap >= -0.005 for gap in behind.values()])
+    print(f"At least the best peer minus 0.005: {share:.1%}")
+    for case, gap in sorted(behind.items()):
+        if gap < -0.005:
+            print(f"    {case}: {gap:+.3f}")
+    print(f"Median gain over PCA at k <= d/4: {np.median(narrow):+.3f}")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -152,7 +194,11 @@ def main():
     runner.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     runner.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     runner.add_argument("--tables", nargs="+")
+    reporter = commands.add_parser("report")
+    reporter.add_argument("results", nargs="+", type=Path)
     arguments = parser.parse_args()
+    if arguments.command == "report":
+        return summarize(arguments.results)
     run(arguments.data, arguments.out, arguments.methods, arguments.seeds, arguments.tables)
 
 

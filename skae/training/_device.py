@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import torch
 
+SMALL_STEP = 5 * 10**7
+"""Multiplications below which one thread is faster than several."""
+
 
 def resolve_device(name: str) -> torch.device:
     """The device that a user's word stands for.
@@ -73,6 +76,24 @@ def foreign_randomness(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)  # noqa: TID251 - inside fork_rng
         yield
+
+
+@contextmanager
+def threads_for(work: int) -> Iterator[None]:
+    """Compute small steps on one thread: handing them out costs more than it saves.
+
+    Parameters
+    ----------
+    work : int
+        Multiplications in a forward pass of a batch.
+    """
+    before = torch.get_num_threads()
+    if work < SMALL_STEP:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn import Turn
-from skae.training._device import plain_torch
+from skae.training._device import plain_torch, threads_for
 from skae.training._stopping import HeldOut, Record
 
 
@@ -138,7 +138,7 @@ class Trainer:
         """
         record, observer = Record(module, held_out), observer or Observer()
         try:
-            with plain_torch(grad=True):
+            with plain_torch(grad=True), threads_for(self._work(module)):
                 for turns in module.phases():
                     if stop(record):
                         continue
@@ -195,6 +195,10 @@ class Trainer:
             group["lr"] = rate
         optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
+
+    def _work(self, module) -> int:
+        """Multiplications in a forward pass of a batch."""
+        return self.batch_size * sum(p.numel() for p in module.parameters())
 
     def _optimizer(self, turn: Turn) -> torch.optim.Optimizer:
         matrices = [p for p in turn.parameters if p.ndim > 1]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from skae.training import foreign_randomness, generator, resolve_device
+from skae.training._device import threads_for
 
 
 def test_auto_is_cuda_when_it_is_there():
@@ -31,3 +32,13 @@ def test_foreign_modules_draw_from_the_seed_and_leave_no_trace():
             draws.append(torch.nn.Dropout()(torch.ones(20)))
     assert torch.equal(*draws)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("work", "n_threads"), [(1, 1), (10**9, 2)])
+def test_small_steps_take_one_thread_and_give_the_others_back(work, n_threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with threads_for(work):
+        assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
