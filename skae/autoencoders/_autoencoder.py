@@ -35,12 +35,12 @@ class AutoencoderTransformer(BaseAutoencoder):
         rows, one and another of half its width.
     decoder_layer_sizes : sequence of int or None, default=None
         Hidden widths of the decoder's network; None mirrors the encoder's.
-    activation : {"auto", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "logistic", \
-            "identity"}, default="auto"
-        What follows each hidden layer. "auto" is "relu", or, below 1,000 rows, "silu".
-    loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy"}, \
-            default="squared_error"
-        The reconstruction error :math:`\ell`. The link :math:`h` is the identity, but the logistic
+    activation : str, default="auto"
+        What follows each hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh",
+        "logistic" or "identity". "auto" is "relu", or, below 1,000 rows, "silu".
+    loss : str, default="squared_error"
+        The reconstruction error :math:`\ell`: "squared_error", "absolute_error", "huber" or
+        "binary_cross_entropy". The link :math:`h` is the identity, but the logistic
         function for "binary_cross_entropy", which needs data in [0, 1]; the start is then PCA to
         first order around the mean, and no better or worse than PCA by any guarantee. "huber" is
         quadratic up to the root mean square of the centred data.
@@ -113,12 +113,12 @@ class AutoencoderTransformer(BaseAutoencoder):
     ----------
     n_components_ : int
         Width of the code.
-    explained_variance_ : ndarray of shape (n_components_,), float64
-        Output variance that each component drives, largest first; the component's own variance,
-        unless whitened.
-    explained_variance_ratio_ : ndarray of shape (n_components_,), float64
+    explained_variance_ : ndarray of shape (n_components,), float64
+        Output variance that each component drives, largest first, in all what the reconstructions
+        of the training rows explain; the component's own variance, unless whitened.
+    explained_variance_ratio_ : ndarray of shape (n_components,), float64
         The same as shares of the total variance.
-    mean_ : ndarray of shape (n_features_in_,)
+    mean_ : ndarray of shape (n_features,)
         Mean of the training rows.
     noise_variance_ : float
         Variance of each of the dimensions that the code leaves out.
@@ -136,7 +136,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         The fitted network, with ``encode`` and ``decode``, in X's dtype, on the CPU.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if they are all strings.
 
     See Also

@@ -201,17 +201,19 @@ class BaseAutoencoder(
         on_cpu = partial(map_rows, width=n_features, device="cpu", dtype=np.dtype(np.float64))
         Z = on_cpu(module.encode, fitting.X)
         decode = partial(on_cpu, module.decode)
-        basis = canonical_basis(Z, decode, whiten=self.whiten, seed=fitting.seed)
-        n_components = len(basis.variance)
-        noise_variance = residual_variance(
-            on_cpu(squared_residual, fitting.X), X.shape, n_components
+        residual = on_cpu(squared_residual, fitting.X)
+        total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
+        explained = total_variance - residual.sum() / max(1, n_samples - 1)
+        basis = canonical_basis(
+            Z, decode, explained=explained, whiten=self.whiten, seed=fitting.seed
         )
+        n_components = len(basis.variance)
+        noise_variance = residual_variance(residual, X.shape, n_components)
         unit = 1.0 if self.whiten else units.scale
         parts = (*units, basis.center, basis.matrix * unit, basis.inverse / unit)
         canonical = Canonical(
             module, *(to_tensor(np.asarray(part), dtype=torch.float64) for part in parts)
         )
-        total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
         squared_unit = np.square(np.float64(units.scale))  # inf, not an error, beyond 1e154
         record = fitted.record
         return {

@@ -58,7 +58,9 @@ def jacobian(decode: Callable, Z: np.ndarray, directions: np.ndarray) -> np.ndar
     )
 
 
-def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int) -> Basis:
+def canonical_basis(
+    Z: np.ndarray, decode: Callable, *, explained: float, whiten: bool, seed: int
+) -> Basis:
     r"""The basis in which a code reads like principal components.
 
     With :math:`z = c + w\,S` for codes :math:`w` that are white over the rows of Z, the metric that
@@ -67,8 +69,10 @@ def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int)
     .. math:: M = \mathbb{E}\bigl[J(w)^\top J(w)\bigr], \qquad J = \partial g(c + wS) / \partial w,
 
     and its eigenvectors R, largest eigenvalue first, are the new axes: components are centred,
-    uncorrelated and sorted by the output variance that they drive, which is the eigenvalue and,
-    unless whitened, their own variance. For a linear decoder this is principal component analysis.
+    uncorrelated and sorted by the output variance that they drive. To first order this is the
+    eigenvalue; as a bent decoder goes back and forth over the same ground, the eigenvalues are
+    scaled to sum to the variance that is explained in truth. It is also their own variance, unless
+    whitened. For a linear decoder all this is principal component analysis.
     As in scikit-learn's PCA, each axis points where its largest mean loading is positive.
 
     Parameters
@@ -77,6 +81,8 @@ def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int)
         Codes of the training rows.
     decode : callable
         Maps codes to outputs, both ndarrays of float64.
+    explained : float
+        Variance that the reconstructions explain in all; not used unless positive.
     whiten : bool
         Whether components get unit variances.
     seed : int
@@ -98,7 +104,9 @@ def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int)
     J = jacobian(decode, Z[rows], unwhiten)
     metric = np.einsum("anf,bnf->ab", J, J, optimize=True) / n_rows
     driven, rotation = np.linalg.eigh(metric)
-    driven, rotation = driven[::-1], rotation[:, ::-1]
+    driven, rotation = np.maximum(driven[::-1], 0.0), rotation[:, ::-1]
+    if explained > 0 and driven.sum() > 0:
+        driven = driven * (explained / driven.sum())
 
     loadings = rotation.T @ J.mean(axis=1)
     signs = np.sign(np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1)[:, None], axis=1))
@@ -110,7 +118,7 @@ def canonical_basis(Z: np.ndarray, decode: Callable, *, whiten: bool, seed: int)
         center=center,
         matrix=(axes / spread) @ rotation * width,
         inverse=(rotation / width).T @ unwhiten,
-        variance=np.maximum(driven, 0.0),
+        variance=driven,
         std=width,
     )
 

@@ -243,7 +243,7 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     Returns
     -------
     best : int
-        0, the start, unless the gain over it is more than half its standard error over the rows.
+        0, the start, unless the gain over it is more than its standard error over the rows.
     scores : list of float
         Scores of all folds' rows together, after each number of epochs.
     """
@@ -253,6 +253,6 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     scores = [explained(row, baseline) for row in errors]
     best = max(range(length), key=scores.__getitem__)
     gains = errors[0] - errors[best]
-    if gains.mean() <= 0.5 * gains.std(correction=0) / sqrt(len(gains)):
+    if gains.mean() <= gains.std(correction=0) / sqrt(len(gains)):
         best = 0
     return best, scores

@@ -186,7 +186,9 @@ class Trainer:
 
     def _step(self, batch, turn, optimizer, rate, rng) -> dict[str, Tensor]:
         """Move one player on one batch."""
-        with torch.autocast(batch.device.type, torch.bfloat16, self.precision == "bfloat16"):
+        # No cache: inside an outer autocast it would outlive the step, and the weights' changes.
+        half = self.precision == "bfloat16"
+        with torch.autocast(batch.device.type, torch.bfloat16, half, cache_enabled=False):
             terms = turn.loss(batch, rng)
         optimizer.zero_grad()
         sum(terms.values()).backward(inputs=turn.parameters)
