@@ -111,13 +111,19 @@ class Fitting:
 
     def explained(self, n_components: int) -> float:
         """Share of the variance that a code of some width explains, held out if possible."""
-        fitted = self.fit(n_components)
-        if fitted.scores:
-            return max(fitted.scores)
+        if self.learns and self.held_out:
+            found = self.search(n_components)
+            return found.scores[found.best]
+        module = self.fit(n_components).module
         everything = to_tensor(self.X, dtype=torch.float64)
-        baseline = fitted.module.reconstruction.inverse_link(everything.mean(dim=0))[0]
+        baseline = module.reconstruction.inverse_link(everything.mean(dim=0))[0]
         judge = HeldOut(everything, baseline)
-        return explained(judge.errors(fitted.module), judge.baseline_errors(fitted.module))
+        return explained(judge.errors(module), judge.baseline_errors(module))
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to train, and enough to tell whether it helped."""
+        return self.n_epochs > 0 and len(self.X) >= MIN_ROWS
 
     def fit(
         self,
@@ -126,7 +132,7 @@ class Fitting:
         module: Autoencoder | None = None,
         observer: Observer | None = None,
     ) -> Fitted:
-        """Train a module of a given width, if training helps.
+        """Train a module of a given width, for as long as held-out rows gain by it.
 
         Parameters
         ----------
@@ -143,29 +149,62 @@ class Fitting:
             With the start's weights where no others were better.
         """
         rows = np.arange(len(self.X))
-        if self.n_epochs == 0 or len(rows) < MIN_ROWS:
-            return Fitted(module or self.start(rows, n_components), None, [], 0)
-        if self.held_out == 0:
-            module = module or self.start(rows, n_components)
-            record = self.train(module, rows, rows[:0], observer=observer)
-            return Fitted(module, record, [], record.best)
-        records, splits = [], self._splits(rows, fold=module is None)
-        refit = self.refit or len(splits) > 1
+        scores: list[float] = []
+        length = None
+        if self.learns and self.held_out:
+            found = self.search(n_components, module, None if self.refits else observer)
+            interrupted = found.record is not None and found.record.ended == "interrupted"
+            if found.best > 0 and (interrupted or not self.refits):
+                return found
+            if found.best == 0:  # all rows make a better start than some
+                return found._replace(module=module or self.start(rows, n_components))
+            scores, length = found.scores, found.best
+        module = module or self.start(rows, n_components)
+        if not self.learns:
+            return Fitted(module, None, [], 0)
+        record = self.train(module, rows, rows[:0], n_epochs=length, observer=observer)
+        return Fitted(module, record, scores, record.best)
+
+    def search(
+        self,
+        n_components: int,
+        module: Autoencoder | None = None,
+        observer: Observer | None = None,
+    ) -> Fitted:
+        """Find the number of epochs that does best on held-out rows.
+
+        Parameters
+        ----------
+        n_components : int
+            Width of the code.
+        module : Autoencoder or None
+            Where to go on from; None starts afresh.
+        observer : Observer or None
+            Told of each epoch; None leaves that to `search_observer`.
+
+        Returns
+        -------
+        found : Fitted
+            With the module of the last split. If Ctrl-C ended the search among several splits, the
+            number of epochs is 0.
+        """
+        records = []
+        splits = self._splits(np.arange(len(self.X)), fold=module is None)
         for train, test in splits:
             candidate = deepcopy(module) or self.start(train, n_components)
-            watching = self.search_observer if refit else observer
+            watching = observer or self.search_observer
             records.append(self.train(candidate, train, test, observer=watching))
             if records[-1].ended == "interrupted":
-                refit = False
                 break
         best, scores = best_length(records)
-        if best > 0 and refit:
-            module = module or self.start(rows, n_components)
-            record = self.train(module, rows, rows[:0], n_epochs=best, observer=observer)
-            return Fitted(module, record, scores, record.best)
-        if best == 0 or len(splits) > 1:  # all rows make a better start than some
-            return Fitted(module or self.start(rows, n_components), records[-1], scores, 0)
+        if len(splits) > 1 and records[-1].ended == "interrupted":
+            best = 0
         return Fitted(candidate, records[-1], scores, best)
+
+    @property
+    def refits(self) -> bool:
+        """Whether the search is followed by training on all rows."""
+        return self.refit or self.held_out >= 1
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
