@@ -1,7 +1,5 @@
 """What is true of the plain autoencoder: theorems, bad input, hostile input."""
 
-import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -315,7 +313,6 @@ class TestHostileInput:
         assert np.isfinite(model.score_samples(blobs)).all()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_leaves_a_usable_estimator():
     script = """
         import os, signal, threading, warnings
@@ -323,17 +320,17 @@ def test_ctrl_c_leaves_a_usable_estimator():
         from skae import AutoencoderTransformer
 
         X = np.random.default_rng(0).normal(size=(2000, 10)) ** 3
-        model = AutoencoderTransformer(3, max_iter=10**6, random_state=0)
+        model = AutoencoderTransformer(3, max_iter=1, random_state=0).fit(X)  # torch imports more
+        model.set_params(max_iter=10**6)
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(X)
         assert any("Training interrupted after" in str(w.message) for w in caught), caught
-        assert len(model.loss_curve_) < 10**6
+        assert 1 < len(model.validation_scores_) < 10**6
         assert np.isfinite(model.transform(X)).all()
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert signal.SIGINT
