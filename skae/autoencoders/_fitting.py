@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, train_test_split
 from torch import Generator
 
 from skae.autoencoders._start import principal_axes
@@ -208,6 +207,8 @@ class Fitting:
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
+        from sklearn.model_selection import KFold, train_test_split  # slow to import
+
         if self.held_out >= 1 and fold:
             folds = KFold(int(self.held_out), shuffle=True, random_state=self.random_state)
             return list(folds.split(rows))

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 
 class Units(NamedTuple):
@@ -75,6 +74,8 @@ def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
     axes : Axes
         Mean and components.
     """
+    from sklearn.decomposition import PCA  # here, as it takes half a second to import
+
     n_found = min(n_components, *X.shape)
     pca = PCA(n_found, random_state=random_state)
     with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
