@@ -319,6 +319,7 @@ def test_ctrl_c_leaves_a_usable_estimator():
         import numpy as np
         from skae import AutoencoderTransformer
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
         X = np.random.default_rng(0).normal(size=(2000, 10)) ** 3
         model = AutoencoderTransformer(3, max_iter=1, random_state=0).fit(X)  # torch imports more
         model.set_params(max_iter=10**6)
