@@ -213,3 +213,18 @@ def test_patience_counts_epochs_without_improvement(x):
     held_out = HeldOut(torch.zeros(4, 1), torch.ones(1))
     record = run(module, x, 50, held_out=held_out, stop=lambda r: r.stale(3, 0.0))
     assert len(record.losses) == 3
+
+
+def test_a_divergence_lowers_the_rate_until_the_loss_stays_finite(x):
+    class Cliff(TwoPlayers):
+        def phases(self):
+            def loss(x, rng):
+                fallen = torch.where(self.a.detach().abs() > 2, torch.nan, 1.0)
+                return {"a": (fallen * (self.a - x)).square().mean()}
+
+            return [[Turn([self.a], loss)]]
+
+    module = Cliff([])
+    record = run(module, x, 2, learning_rate_init=5.0)
+    assert record.divergences == 1 and record.ended == ""
+    assert 0 < module.a < 2
