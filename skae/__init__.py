@@ -1,6 +1,16 @@
 """Autoencoders where you reach for PCA: scikit-learn transformers on PyTorch."""
 
-from skae.autoencoders import AutoencoderTransformer
+from skae.autoencoders import (
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    VAETransformer,
+)
 
 __version__ = "0.1.0"
-__all__ = ["AutoencoderTransformer"]
+__all__ = [
+    "AutoencoderTransformer",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+    "VAETransformer",
+]

@@ -2,5 +2,14 @@
 
 from skae.autoencoders._autoencoder import AutoencoderTransformer
 from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._sparse import SparseAutoencoder
+from skae.autoencoders._vae import VAETransformer
 
-__all__ = ["AutoencoderTransformer", "BaseAutoencoder"]
+__all__ = [
+    "AutoencoderTransformer",
+    "BaseAutoencoder",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+    "VAETransformer",
+]

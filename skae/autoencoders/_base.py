@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from numbers import Integral
 from typing import Any, cast
 
@@ -19,13 +20,12 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae.autoencoders._canonical import canonical_basis
-from skae.autoencoders._density import CodeDensity, residual_variance
+from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
-from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._start import Units
-from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical, coders
+from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
     Record,
     generator,
@@ -39,16 +39,19 @@ from skae.training import (
 
 FLOATS = (np.float64, np.float32)
 
+MAX_CODES = 2**26
+"""Cells of codes wider than the data that their axes are found by: 512 MiB."""
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    Parameters,
+    Model,
     BaseEstimator,
 ):
-    """The contract; a variant adds parameters as fields and a module of its own."""
+    """The contract; what a variant may have of its own stands in `Model`."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -86,6 +89,7 @@ class BaseAutoencoder(
         """
         X = validate_data(self, X, dtype=FLOATS)
         self._check_architecture()
+        self._check_corruption(X.shape[1])
         self._check_bounds(X)
         with plain_torch(grad=False):
             self._fit(X)
@@ -95,10 +99,10 @@ class BaseAutoencoder(
         random_state = check_random_state(self.random_state)
         previous = self._previous(X.shape[1])
         units = self._units(X, previous)
-        fitting = self._fitting(standardized(X, *units), random_state)
+        fitting = self._fitting(standardized(X, *units), units, random_state)
         if previous is None:
             module, n_components = None, self._choose_n_components(fitting)
-            architecture = self._architecture(X.shape, n_components)
+            architecture = fitting.architecture(n_components)
         else:
             module, n_components = deepcopy(previous.autoencoder).double(), self.n_components_
             architecture = self._fitted_architecture
@@ -123,19 +127,26 @@ class BaseAutoencoder(
             return Units(np.zeros(X.shape[1]), 1.0)
         return Units.of(X)
 
-    def _fitting(self, X: np.ndarray, random_state: np.random.RandomState) -> Fitting:
+    def _fitting(self, X: np.ndarray, units: Units, random_state: np.random.RandomState) -> Fitting:
         """Everything that does not depend on the width of the code."""
         trainer = self._trainer(X.shape)
         n_epochs = self._n_epochs(len(X), trainer.batch_size)
+        noise = noise_settings(
+            self.corruption,
+            self.corruption_level,
+            X=X,
+            units=units,
+            emphasis=self.emphasis,
+            image_shape=self.image_shape,
+        )
         return Fitting(
             X=X,
-            build=lambda n_components, rng: self._build(
-                self._architecture(X.shape, n_components), rng
-            ),
-            pca_start=self.init == "pca",
+            architecture=partial(self._architecture, X.shape, noise),
+            build=self._build,
+            linear_start=self._linear_start if self._has_linear_start() else None,
             trainer=trainer,
             n_epochs=n_epochs,
-            held_out=self._held_out(len(X)),
+            hold_out=self._held_out(len(X)),
             refit=self.refit,
             patience=self.n_iter_no_change,
             tol=self.tol,
@@ -148,13 +159,14 @@ class BaseAutoencoder(
     def _choose_n_components(self, fitting: Fitting) -> int:
         """The width of the code: as given, all there are, or the least that explains a share."""
         limit = min(fitting.X.shape)
+        most = self._widest_code(fitting.X.shape)
         if self.n_components is None:
             return limit
         if isinstance(self.n_components, Integral):
-            if self.n_components > limit:
+            if self.n_components > most:
                 raise ValueError(
                     f"n_components={self.n_components} is larger than "
-                    f"min(n_samples, n_features)={limit}; pass at most that, or None to keep all."
+                    f"min(n_samples, n_features)={most}; pass at most that, or None to keep all."
                 )
             return int(self.n_components)
         low, high = 1, limit
@@ -178,15 +190,6 @@ class BaseAutoencoder(
             )
         return self.module_
 
-    # The module
-
-    @staticmethod
-    def _build(architecture: dict[str, Any], rng: torch.Generator) -> Autoencoder:
-        """A module in float64 on the CPU, with weights from `rng`."""
-        settings = dict(architecture)
-        loss = settings.pop("loss")
-        return Autoencoder(*coders(**settings, rng=rng), loss=loss)
-
     # What a fit leaves
 
     def _fitted_attributes(
@@ -198,38 +201,39 @@ class BaseAutoencoder(
         def squared_residual(x: torch.Tensor) -> torch.Tensor:
             return (x - module.decode(module.encode(x))).square().sum(dim=1)
 
-        on_cpu = partial(map_rows, width=n_features, device="cpu", dtype=np.dtype(np.float64))
-        Z = on_cpu(module.encode, fitting.X)
-        decode = partial(on_cpu, module.decode)
-        residual = on_cpu(squared_residual, fitting.X)
+        on_cpu = partial(map_rows, device="cpu", dtype=np.dtype(np.float64))
+        width = max(n_features, architecture["coders"]["n_components"])
+        step = ceil(n_samples * width / MAX_CODES) if width > n_features else 1
+        Z = on_cpu(module.encode, fitting.X[::step], width=width)
+        residual = on_cpu(squared_residual, fitting.X, width=width)
         total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
-        explained = total_variance - residual.sum() / max(1, n_samples - 1)
-        basis = canonical_basis(
-            Z, decode, explained=explained, whiten=self.whiten, seed=fitting.seed
+        axes = self._axes(
+            Z,
+            partial(on_cpu, module.decode, width=width),
+            explained=total_variance - residual.sum() / max(1, n_samples - 1),
+            whiten=self.whiten,
+            seed=fitting.seed,
         )
-        n_components = len(basis.variance)
-        noise_variance = residual_variance(residual, X.shape, n_components)
-        unit = 1.0 if self.whiten else units.scale
-        parts = (*units, basis.center, basis.matrix * unit, basis.inverse / unit)
-        canonical = Canonical(
-            module, *(to_tensor(np.asarray(part), dtype=torch.float64) for part in parts)
-        )
-        squared_unit = np.square(np.float64(units.scale))  # inf, not an error, beyond 1e154
-        record = fitted.record
+        n_components, unit = len(axes.variance), self._code_unit(units)
+        noise_variance = self._noise_variance(residual, X.shape, n_components)
+        location, scale = (to_tensor(np.asarray(part), dtype=torch.float64) for part in units)
+        canonical = Canonical(module, location, scale, axes.code_map(unit))
+        record, squared_unit = fitted.record, units.squared_scale
         return {
             "module_": canonical.to(getattr(torch, X.dtype.name)),
             "n_components_": n_components,
             "mean_": X.mean(axis=0, dtype=np.float64).astype(X.dtype),
-            "explained_variance_": basis.variance * squared_unit,
-            "explained_variance_ratio_": basis.variance / (total_variance or 1.0),
+            "explained_variance_": axes.variance * squared_unit,
+            "explained_variance_ratio_": axes.variance / (total_variance or 1.0),
             "noise_variance_": noise_variance * squared_unit,
             "n_iter_": max(1, len(record.losses)) if record else 1,
             "best_iter_": fitted.best,
             "loss_curve_": [sum(losses.values()) for losses in record.losses] if record else [],
             "validation_scores_": fitted.scores,
-            "_density": CodeDensity(basis.variance, noise_variance),
-            "_code_std": basis.std * unit,
+            "_density": self._code_density(Z, axes, noise_variance),
+            "_code_std": axes.std * unit,
             "_fitted_architecture": architecture,
+            **self._own_attributes(module, Z, axes, units),
         }
 
     # Using it
@@ -343,7 +347,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return validate_data(self, X, dtype=FLOATS, reset=False)
 
-    def _map(self, method: Callable, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    def _map(self, method: Callable, X: np.ndarray, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
         device = resolve_device(self.device)
         dtype = np.dtype(dtype)
@@ -351,7 +355,7 @@ class BaseAutoencoder(
             module, torch_dtype = self.module_, getattr(torch, dtype.name)
             if device.type != "cpu" or module.scale.dtype != torch_dtype:
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
-            width = max(self.n_features_in_, self.n_components_)
+            width = max(width, self.n_features_in_, self.n_components_)
             return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
 
     # Keeping it
@@ -371,6 +375,6 @@ class BaseAutoencoder(
         super().__setstate__(state)
         if weights is not None:
             tensors = {name: to_tensor(weight) for name, weight in weights.items()}
-            module = self._build(self._fitted_architecture, generator(0))
-            self.module_ = Canonical(module, *(tensors[name] for name in Canonical.BUFFERS)).eval()
-            self.module_.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)
+            self.module_ = Canonical.of(
+                self._build(self._fitted_architecture, generator(0)), tensors
+            )

@@ -1,35 +1,80 @@
 """Codes that can be read like principal components."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
+from torch import nn
+
+from skae.nn import CodeMap, CodeOrder
+from skae.training import to_tensor
 
 PROBES = 2**15
 """Decoder evaluations, rows times components, that the average pull-back metric is worth."""
 
 
-class Basis(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class CodeAxes:
+    """The components that a code is read in, and what they drive.
+
+    Parameters
+    ----------
+    variance : ndarray of shape (n_components,)
+        Output variance that each component drives, largest first.
+    std : ndarray of shape (n_components,)
+        Standard deviation of each component over the rows.
+    """
+
+    variance: np.ndarray
+    std: np.ndarray
+
+    def code_map(self, unit: float) -> nn.Module:
+        """The map from a module's codes to these components, times a unit."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis(CodeAxes):
     r"""An invertible affine map of codes, :math:`z \mapsto (z - c)\,T`.
 
     Parameters
     ----------
+    variance, std : ndarray of shape (n_components,)
+        See `CodeAxes`.
     center : ndarray of shape (n_components,)
         The mean code :math:`c`.
     matrix, inverse : ndarray of shape (n_components, n_components)
         :math:`T` and :math:`T^{-1}`.
-    variance : ndarray of shape (n_components,)
-        Output variance that each new component drives, largest first.
-    std : ndarray of shape (n_components,)
-        Standard deviation of each new component over the rows.
     """
 
     center: np.ndarray
     matrix: np.ndarray
     inverse: np.ndarray
-    variance: np.ndarray
-    std: np.ndarray
+
+    def code_map(self, unit: float) -> nn.Module:
+        return CodeMap(*map(to_tensor, (self.center, self.matrix * unit, self.inverse / unit)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(CodeAxes):
+    """A module's own components in another order, each in a unit of its own.
+
+    Parameters
+    ----------
+    variance, std : ndarray of shape (n_components,)
+        See `CodeAxes`.
+    order : ndarray of shape (n_components,), int64
+        Which of the module's components comes first, second, and so on.
+    width : ndarray of shape (n_components,)
+        What each is multiplied by.
+    """
+
+    order: np.ndarray
+    width: np.ndarray
+
+    def code_map(self, unit: float) -> nn.Module:
+        return CodeOrder(to_tensor(self.order), to_tensor(self.width * unit))
 
 
 def jacobian(decode: Callable, Z: np.ndarray, directions: np.ndarray) -> np.ndarray:
@@ -120,6 +165,45 @@ def canonical_basis(
         inverse=(rotation / width).T @ unwhiten,
         variance=driven,
         std=width,
+    )
+
+
+def own_axes(
+    Z: np.ndarray, decode: Callable, *, explained: float, whiten: bool, seed: int
+) -> Order:
+    """A code's own components, sorted by the output variance that they drive, and nothing else.
+
+    For codes that may not be mixed: sparse ones, and those that a prior has given axes.
+
+    Parameters
+    ----------
+    Z, decode, explained, whiten, seed
+        See `canonical_basis`.
+
+    Returns
+    -------
+    order : Order
+        In float64.
+    """
+    n_samples, n_components = Z.shape
+    variance = Z.var(axis=0, ddof=min(1, n_samples - 1))
+    n_rows = min(n_samples, max(1, PROBES // 8 // n_components))
+    rows = Z[check_random_state(seed).choice(n_samples, n_rows, replace=False)]
+    slopes = np.empty(n_components)
+    for j in range(n_components):
+        direction = np.zeros((1, n_components))
+        direction[0, j] = 1.0
+        slopes[j] = np.square(jacobian(decode, rows, direction)).sum(axis=2).mean()
+    driven = variance * slopes
+    if explained > 0 and driven.sum() > 0:
+        driven = driven * (explained / driven.sum())
+    order = np.argsort(-driven, kind="stable")
+    std = std_of(variance[order])
+    return Order(
+        variance=driven[order],
+        std=np.ones_like(std) if whiten else std,
+        order=order,
+        width=1 / std if whiten else np.ones_like(std),
     )
 
 

@@ -60,6 +60,66 @@ class CodeDensity(NamedTuple):
         return -0.5 * (distance + volume + n_features * np.log(2 * np.pi))
 
 
+class SparseCodeDensity(NamedTuple):
+    r"""A spike at zero and a Laplace slab for each component, and a Gaussian over the residual.
+
+    .. math:: \log p(x) \approx \log \mathcal{N}(x - \hat x; 0, \sigma^2 I)
+        + \sum_{z_j = 0} \log (1 - \rho_j)
+        + \sum_{z_j \ne 0} \Bigl[\log \frac{\rho_j}{2 m_j} - \frac{|z_j|}{m_j}
+        + \tfrac12 \log 2 \pi \sigma^2\Bigr]
+
+    The last term is the volume over which a coefficient that is used may vary: Laplace's
+    approximation to the integral over codes, as if a row's atoms were orthogonal.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_components,)
+        :math:`\rho`, how often a component is used, in (0, 1).
+    size : ndarray of shape (n_components,)
+        :math:`m`, its mean size when it is, over its standard deviation.
+    std : ndarray of shape (n_components,)
+        That standard deviation, in the units of the residual.
+    noise_variance : float
+        :math:`\sigma^2`, of each feature.
+    """
+
+    share: np.ndarray
+    size: np.ndarray
+    std: np.ndarray
+    noise_variance: float
+
+    @classmethod
+    def of(cls, Z: np.ndarray, std: np.ndarray, noise_variance: float) -> "SparseCodeDensity":
+        """The density of some codes.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes, in the units of the residual.
+        std : ndarray of shape (n_components,)
+            What they will be divided by.
+        noise_variance : float
+            Of each feature.
+        """
+        n_used = (Z != 0).sum(axis=0)
+        mean_size = np.abs(Z).sum(axis=0) / np.maximum(n_used, 1)
+        return cls((n_used + 0.5) / (len(Z) + 1), mean_size / std, std, noise_variance)
+
+    def log_density(
+        self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
+    ) -> np.ndarray:
+        """Logarithm of the density; see `CodeDensity.log_density`."""
+        floor = np.finfo(np.float64).eps * float(np.square(self.std).max())
+        noise_variance = max(self.noise_variance, floor)
+        log_volume = np.log(2 * np.pi * noise_variance)
+        log_size = np.log(2 * self.size.clip(1e-8) * self.std)
+        slab = np.log(self.share) - log_size + 0.5 * log_volume
+        used = W != 0
+        code = np.where(used, slab - np.abs(W) / self.size.clip(1e-8), np.log1p(-self.share))
+        residual = squared_residual / noise_variance + n_features * log_volume
+        return code.sum(axis=1) - 0.5 * residual
+
+
 def residual_variance(
     squared_residual: np.ndarray, shape: tuple[int, int], n_components: int
 ) -> float:

@@ -1,18 +1,16 @@
 """Which weights to keep: the start's, or those of as many epochs as are best on held-out rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
-from skae.autoencoders._start import principal_axes
 from skae.nn import Autoencoder, ForeignNetwork
 from skae.training import (
     HeldOut,
@@ -43,12 +41,15 @@ class Fitted(NamedTuple):
         are folds.
     best : int
         The epochs that the module has been trained for.
+    reconstruction : tuple of two Tensors
+        Errors of the best reconstructions of held-out rows, and of always saying the mean.
     """
 
     module: Autoencoder
     record: Record | None
     scores: list[float]
     best: int
+    reconstruction: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +60,17 @@ class Fitting:
     ----------
     X : ndarray of shape (n_samples, n_features)
         The training rows, in units.
-    build : callable of (n_components, rng)
+    architecture : callable of n_components
+        All that a module depends on.
+    build : callable of (architecture, rng)
         Makes a module in float64 on the CPU.
-    pca_start : bool
-        Whether its linear paths start as PCA.
+    linear_start : callable of (rows, n_components, module, random_state), or None
+        Arrays for the module's ``start_at``; None keeps its random weights.
     trainer : Trainer
         How to train.
     n_epochs : int
         Length of the schedule.
-    held_out : float or int
+    hold_out : float or int
         A share of the rows to hold out, or a number of folds; 0 holds out none and keeps the last
         weights.
     refit : bool
@@ -87,11 +90,12 @@ class Fitting:
     """
 
     X: np.ndarray
-    build: Callable[[int, Generator], Autoencoder]
-    pca_start: bool
+    architecture: Callable[[int], dict[str, Any]]
+    build: Callable[[dict[str, Any], Generator], Autoencoder]
+    linear_start: Callable[..., Iterable[np.ndarray]] | None
     trainer: Trainer
     n_epochs: int
-    held_out: float | int
+    hold_out: float | int
     refit: bool
     patience: int | None
     tol: float
@@ -101,23 +105,29 @@ class Fitting:
     search_observer: Observer
 
     def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
-        """An untrained module: PCA of some rows, if that is where training starts."""
-        module = self.build(n_components, generator(self.seed)).eval()
-        if self.pca_start:
-            axes = principal_axes(self.X[rows], n_components, self.random_state)
-            module.start_at(*(to_tensor(part, dtype=torch.float64) for part in axes))
+        """An untrained module: the best linear one for some rows, if that is where it starts."""
+        module = self.build(self.architecture(n_components), generator(self.seed)).eval()
+        if self.linear_start is not None:
+            parts = self.linear_start(self.X[rows], n_components, module, self.random_state)
+            module.start_at(*(to_tensor(part, dtype=torch.float64) for part in parts))
         return module
 
     def explained(self, n_components: int) -> float:
         """Share of the variance that a code of some width explains, held out if possible."""
-        if self.learns and self.held_out:
+        if self.learns and self.hold_out:
             found = self.search(n_components)
-            return found.scores[found.best]
-        module = self.fit(n_components).module
-        everything = to_tensor(self.X, dtype=torch.float64)
-        baseline = module.reconstruction.inverse_link(everything.mean(dim=0))[0]
-        judge = HeldOut(everything, baseline)
-        return explained(judge.errors(module), judge.baseline_errors(module))
+            return explained(*found.reconstruction)
+        rows = np.arange(len(self.X))
+        return explained(*self._reconstruction(self.fit(n_components).module, rows, rows))
+
+    def _reconstruction(self, module: Autoencoder, train: np.ndarray, test: np.ndarray):
+        """Errors of a module's reconstructions of some rows, and of the mean of others."""
+        judge = self._judge(train, test, dtype=torch.float64, device=torch.device("cpu"))
+        return judge.reconstruction_errors(module), judge.reconstruction_errors(module, judge.mean)
+
+    def _judge(self, train: np.ndarray, test: np.ndarray, **where: Any) -> HeldOut:
+        mean = to_tensor(self.X[train].mean(axis=0), **where)
+        return HeldOut(to_tensor(self.X[test], **where), mean, self.seed)
 
     @property
     def learns(self) -> bool:
@@ -150,7 +160,7 @@ class Fitting:
         rows = np.arange(len(self.X))
         scores: list[float] = []
         length = None
-        if self.learns and self.held_out:
+        if self.learns and self.hold_out:
             found = self.search(n_components, module, None if self.refits else observer)
             interrupted = found.record is not None and found.record.ended == "interrupted"
             if found.best > 0 and (interrupted or not self.refits):
@@ -187,32 +197,34 @@ class Fitting:
             With the module of the last split. If Ctrl-C ended the search among several splits, the
             number of epochs is 0.
         """
-        records = []
+        records, reconstructions = [], []
         splits = self._splits(np.arange(len(self.X)), fold=module is None)
         for train, test in splits:
             candidate = deepcopy(module) or self.start(train, n_components)
             watching = observer or self.search_observer
             records.append(self.train(candidate, train, test, observer=watching))
+            reconstructions.append(self._reconstruction(candidate, train, test))
             if records[-1].ended == "interrupted":
                 break
         best, scores = best_length(records)
         if len(splits) > 1 and records[-1].ended == "interrupted":
             best = 0
-        return Fitted(candidate, records[-1], scores, best)
+        pooled = tuple(torch.cat(errors) for errors in zip(*reconstructions, strict=True))
+        return Fitted(candidate, records[-1], scores, best, pooled)
 
     @property
     def refits(self) -> bool:
         """Whether the search is followed by training on all rows."""
-        return self.refit or self.held_out >= 1
+        return self.refit or self.hold_out >= 1
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
         from sklearn.model_selection import KFold, train_test_split  # slow to import
 
-        if self.held_out >= 1 and fold:
-            folds = KFold(int(self.held_out), shuffle=True, random_state=self.random_state)
+        if self.hold_out >= 1 and fold:
+            folds = KFold(int(self.hold_out), shuffle=True, random_state=self.random_state)
             return list(folds.split(rows))
-        share = self.held_out if self.held_out < 1 else 1 / self.held_out
+        share = self.hold_out if self.hold_out < 1 else 1 / self.hold_out
         return [train_test_split(rows, test_size=share, random_state=self.random_state)]
 
     def train(
@@ -242,17 +254,14 @@ class Fitting:
         record : Record
             Of the run.
         """
-        to_device = partial(to_tensor, dtype=torch.float32, device=self.device)
-        working = deepcopy(module).to(self.device, torch.float32)
-        held_out = None
-        if len(test):
-            mean = to_device(self.X[train].mean(axis=0))
-            held_out = HeldOut(to_device(self.X[test]), module.reconstruction.inverse_link(mean)[0])
+        where: dict[str, Any] = {"dtype": torch.float32, "device": self.device}
+        working = deepcopy(module).to(**where)
+        held_out = self._judge(train, test, **where) if len(test) else None
 
         def stop(record: Record) -> bool:
             if n_epochs is not None and len(record.losses) >= n_epochs:
                 return True
-            if record.scores and 1 - max(record.scores) < self.tol:
+            if record.scores and record.solved(self.tol):
                 return True  # there is no improvement of `tol` left to make
             return self.patience is not None and record.stale(self.patience, self.tol)
 
@@ -260,7 +269,7 @@ class Fitting:
         with foreign_randomness(self.seed, self.device) if foreign else nullcontext():
             record = self.trainer.run(
                 working,
-                to_device(self.X[train]),
+                to_tensor(self.X[train], **where),
                 n_epochs=self.n_epochs,
                 rng=generator(self.seed, self.device),
                 held_out=held_out,
@@ -289,7 +298,8 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     """
     length = min(len(record.errors) for record in records)
     errors = torch.cat([torch.stack(record.errors[:length]) for record in records], dim=1)
-    baseline = torch.cat([record.baseline_errors for record in records])
+    worst = [r.baseline_errors for r in records if r.baseline_errors is not None]
+    baseline = torch.cat(worst) if worst else None
     scores = [explained(row, baseline) for row in errors]
     best = max(range(length), key=scores.__getitem__)
     gains = errors[0] - errors[best]

@@ -1,31 +1,155 @@
-"""The parameters that every autoencoder has, declared once, and what they come to for a table."""
+"""The parameters that every autoencoder has, declared and documented once."""
 
-from collections.abc import Callable, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from skae.autoencoders._sizes import (
-    activation,
-    batch_rows,
-    dropout_rate,
-    epochs,
-    folds,
-    hidden_widths,
-    peak_learning_rate,
-)
-from skae.nn import ACTIVATIONS, NORMALIZATIONS, RECONSTRUCTIONS, WEIGHT_INITS
-from skae.training import LEARNING_RATES, SOLVERS, Trainer
+from skae.nn import ACTIVATIONS, CORRUPTIONS, NORMALIZATIONS, RECONSTRUCTIONS, WEIGHT_INITS
+from skae.training import LEARNING_RATES, SOLVERS
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Parameters:
-    """Names, defaults and ranges; `AutoencoderTransformer` says what they mean."""
+    r"""What every autoencoder is told, and what it tells after fit.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=None
+        Width of the code. An int is at most ``min(n_samples, n_features)``. A float in (0, 1) asks
+        for the smallest code that explains this share of the held-out variance, found by halving,
+        at the price of a fit for each width tried. None keeps all components; there is nothing to
+        learn then but to see through noise, and without `corruption` it is PCA.
+    hidden_layer_sizes : "auto" or sequence of int, default="auto"
+        Hidden widths of the encoder's network; an empty sequence leaves the linear path alone.
+        "auto" is layers twice as wide as the data, within [64, 256]: three of them, or, below 1,000
+        rows, one and another of half its width.
+    decoder_layer_sizes : sequence of int or None, default=None
+        Hidden widths of the decoder's network; None mirrors the encoder's.
+    activation : str, default="auto"
+        What follows each hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh",
+        "logistic" or "identity". "auto" is "relu", or, below 1,000 rows, "silu".
+    loss : str, default="squared_error"
+        The reconstruction error :math:`\ell`: "squared_error", "absolute_error", "huber" or
+        "binary_cross_entropy". The link :math:`h` is the identity, but the logistic
+        function for "binary_cross_entropy", which needs data in [0, 1]; the start is then PCA to
+        first order around the mean, and no better or worse than PCA by any guarantee. "huber" is
+        quadratic up to the root mean square of the centred data.
+    normalization : {"layer", "batch"} or None, default=None
+        What stands before each activation.
+    dropout : "auto" or float in [0, 1), default="auto"
+        Share of hidden units zeroed in a training step. "auto" is 0.2 for tables of up to ten rows
+        a feature, less for longer ones, and 0 from 40 rows a feature or 1,000 rows.
+    tied_weights : bool, default=False
+        Whether the decoder's linear maps are the encoder's transposed.
+    init : {"pca", "random"}, default="pca"
+        "pca" starts at PCA. "random" drops the linear paths and starts from random weights, as
+        textbooks do; nothing then keeps it above PCA.
+    weight_init : {"xavier", "he"}, default="xavier"
+        Distribution of the networks' first weights.
+    encoder, decoder : torch.nn.Module or None, default=None
+        Modules to take the place of the built-in networks f and g: they map (n, n_features) to
+        (n, n_components) and back. They are copied, never trained in place. Under ``init="pca"``
+        each stands behind a gain that starts at zero, so that the start is PCA all the same.
+    corruption : str or None, default=None
+        Noise on what the encoder sees in training, drawn afresh for every step: "gaussian" is added
+        to each cell; "masking_mean" and "masking_zero" put the column's mean, or 0, in place of a
+        share of the cells, "salt_and_pepper" the column's least or greatest value, "swap" the
+        value of another row, and "block" the mean in place of a run of a series or a rectangle of
+        an image. The start is then the best linear denoiser.
+    corruption_level : "auto", float or pair of floats, default="auto"
+        Standard deviation of "gaussian" noise, in the units of X; the share of the cells, in
+        [0, 1], of the others. "auto" is half the root mean square deviation of X, or 0.2. A pair is
+        the least and the greatest level: one between them is drawn for every batch.
+    emphasis : float in [0, 1], default=0.0
+        What the loss on cells that the noise left alone loses of its weight: 1 counts corrupted
+        cells only.
+    image_shape : sequence of int or None, default=None
+        Height, width and perhaps channels of the image that a row is, for "block"; None is a
+        series.
+    solver : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
+        The optimiser.
+    alpha : float, default=0.01
+        Weight decay, at least 0.
+    momentum : float in [0, 1), default=0.9
+        Of "sgd" and "rmsprop".
+    batch_size : "auto" or int, default="auto"
+        Rows in a training step. "auto" is about three times the root of n_samples, within
+        [32, 1024].
+    learning_rate : {"one_cycle", "constant", "cosine", "step", "exponential"}, default="one_cycle"
+        How the learning rate changes from the first step to the last.
+    learning_rate_init : "auto" or float, default="auto"
+        Its peak, positive. "auto" is 0.64 over the largest hidden width, within [0.001, 0.005].
+    max_iter : "auto" or int, default="auto"
+        Epochs; 0 stays at the start. "auto" makes 300 to 4,000 steps of them, by n_samples.
+    early_stopping : bool, default=True
+        Whether held-out rows choose the number of epochs, none included. Otherwise the last weights
+        are kept, and nothing keeps them above PCA.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows that is held out, unless `cv` asks for folds.
+    cv : "auto", int or None, default="auto"
+        Number of folds to hold out in turn, at least 2; None holds out `validation_fraction` of the
+        rows. "auto" is 5 below 1,000 rows, where a tenth is too little to choose by, and None from
+        there.
+    refit : bool, default=True
+        Whether to train on all rows, once held-out ones have told for how long. Otherwise the
+        weights that did best on held-out rows are kept, in little more than half the time;
+        folds always refit.
+    n_iter_no_change : int or None, default=None
+        Epochs without an improvement of `tol` after which training ends. None goes on to the end of
+        the schedule: the first epochs, at a high rate, often lose before they win.
+    tol : float, default=1e-4
+        The least improvement of the held-out score that counts; training also ends when no such
+        improvement is left to make.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, in the last fit's architecture.
+    whiten : bool, default=False
+        Whether components have unit variance.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products in training. "bfloat16" is faster for wide layers on CPUs with AMX
+        and on GPUs.
+    device : str, default="auto"
+        Where to compute: "cpu", "cuda", "cuda:1" and so on; "auto" is CUDA when it is there.
+    random_state : int, RandomState instance or None, default=None
+        Of splits, weights, batches and dropout. An int makes fits repeatable to the bit on the same
+        machine with the same number of threads.
+    verbose : int, default=0
+        1 prints about ten lines a fit, 2 one an epoch.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the code.
+    explained_variance_ : ndarray of shape (n_components,), float64
+        Output variance that each component drives, largest first, in all what the reconstructions
+        of the training rows explain; the component's own variance, unless whitened.
+    explained_variance_ratio_ : ndarray of shape (n_components,), float64
+        The same as shares of the total variance.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training rows.
+    noise_variance_ : float
+        Variance of each of the dimensions that the code leaves out.
+    n_iter_ : int
+        Epochs that the last run made; 1 where the start was all there is to do.
+    best_iter_ : int
+        Epochs that the weights were trained for; 0 is the start.
+    loss_curve_ : list of float
+        Training loss after each epoch of the last run, in nats per row, in units of the centred
+        data's root mean square.
+    validation_scores_ : list of float
+        Share of the held-out variance (or of the loss, if that is not the squared error) explained
+        after each epoch of the run, or runs, that chose their number; the first is the start's.
+    module_ : torch.nn.Module
+        The fitted network, with ``encode`` and ``decode``, in X's dtype, on the CPU.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they are all strings.
+    """
 
     n_components: int | float | None = field(default=None, kw_only=False)
     hidden_layer_sizes: Sequence[int] | str = "auto"
@@ -39,6 +163,10 @@ class Parameters:
     weight_init: str = "xavier"
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
+    corruption: str | None = None
+    corruption_level: float | tuple[float, float] | str = "auto"
+    emphasis: float = 0.0
+    image_shape: Sequence[int] | None = None
     solver: str = "adamw"
     alpha: float = 0.01
     momentum: float = 0.9
@@ -76,6 +204,14 @@ class Parameters:
         "weight_init": [StrOptions(set(WEIGHT_INITS))],
         "encoder": [nn.Module, None],
         "decoder": [nn.Module, None],
+        "corruption": [StrOptions(set(CORRUPTIONS)), None],
+        "corruption_level": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+            "array-like",
+        ],
+        "emphasis": [Interval(Real, 0, 1, closed="both")],
+        "image_shape": ["array-like", None],
         "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
@@ -108,7 +244,7 @@ class Parameters:
                     f"{name}={widths!r} must hold positive integers; leave a layer out to go "
                     "without it."
                 )
-        mirrored = self.decoder_layer_sizes is None
+        mirrored = not self.decoder_layer_sizes or tuple(self.decoder_layer_sizes) == ()
         if self.tied_weights and not (mirrored and self.encoder is self.decoder is None):
             raise ValueError(
                 "tied_weights=True needs a decoder that mirrors the encoder; leave "
@@ -120,6 +256,24 @@ class Parameters:
                 "a larger batch_size or normalization='layer'."
             )
 
+    def _check_corruption(self, n_features: int) -> None:
+        """Refuse noise that cannot be."""
+        level = self.corruption_level
+        if not isinstance(level, str):
+            low, high = np.broadcast_to(np.asarray(level, dtype=np.float64), 2).tolist()
+            limit = np.inf if self.corruption in (None, "gaussian") else 1.0
+            if not 0 <= low <= high <= limit:
+                raise ValueError(
+                    f"corruption_level={level!r} must be a number or a pair (least, greatest) "
+                    f"within [0, {limit:g}] for corruption={self.corruption!r}."
+                )
+        if self.image_shape is not None and np.prod(self.image_shape) != n_features:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)!r} makes {np.prod(self.image_shape)} cells, "
+                f"but X has {n_features} features; pass the height and width (and channels) whose "
+                "product that is."
+            )
+
     def _check_bounds(self, X: np.ndarray) -> None:
         """Refuse data that the loss is not defined on."""
         bounds = RECONSTRUCTIONS[self.loss].bounds
@@ -129,75 +283,3 @@ class Parameters:
                 f"{X.min():g} to {X.max():g}; scale it with MinMaxScaler or take "
                 "loss='squared_error'."
             )
-
-    def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
-        """The encoder's hidden widths."""
-        return tuple(auto(self.hidden_layer_sizes, hidden_widths, *shape))
-
-    def _architecture(self, shape: tuple[int, int], n_components: int) -> dict[str, Any]:
-        """All that the module depends on, kept with its weights whatever `set_params` does."""
-        n_samples, n_features = shape
-        hidden = self._widths(shape)
-        decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
-        return {
-            "n_features": n_features,
-            "n_components": n_components,
-            "hidden_layer_sizes": hidden,
-            "decoder_layer_sizes": tuple(decoder),
-            "activation": auto(self.activation, activation, n_samples),
-            "normalization": self.normalization,
-            "dropout": auto(self.dropout, dropout_rate, n_samples, n_features),
-            "weight_init": self.weight_init,
-            "tied_weights": self.tied_weights,
-            "linear_path": self.init == "pca",
-            "custom": tuple(
-                None if part is None else deepcopy(part).cpu()
-                for part in (self.encoder, self.decoder)
-            ),
-            "loss": self.loss,
-        }
-
-    def _trainer(self, shape: tuple[int, int]) -> Trainer:
-        """How to train on a table."""
-        widest = max(self._widths(shape), default=0)
-        return Trainer(
-            batch_size=int(auto(self.batch_size, batch_rows, shape[0])),
-            solver=self.solver,
-            learning_rate=self.learning_rate,
-            learning_rate_init=auto(self.learning_rate_init, peak_learning_rate, widest),
-            alpha=self.alpha,
-            momentum=self.momentum,
-            precision=self.precision,
-        )
-
-    def _n_epochs(self, n_samples: int, batch_size: int) -> int:
-        """Length of the schedule; a code with all components has nothing to learn."""
-        if self.n_components is None:
-            return 0
-        return auto(self.max_iter, epochs, n_samples, batch_size)
-
-    def _held_out(self, n_samples: int) -> float | int:
-        """The share of the rows, or the number of folds, to choose the weights by; 0 is none."""
-        if not self.early_stopping:
-            return 0
-        return auto(self.cv, folds, n_samples) or self.validation_fraction
-
-
-def auto(value: Any, choose: Callable, *arguments: int) -> Any:
-    """A parameter as given, or what "auto" stands for.
-
-    Parameters
-    ----------
-    value : object
-        The parameter.
-    choose : callable
-        Makes the choice.
-    *arguments : int
-        What it is made by.
-
-    Returns
-    -------
-    value : object
-        Never "auto".
-    """
-    return choose(*arguments) if isinstance(value, str) and value == "auto" else value

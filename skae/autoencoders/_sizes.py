@@ -1,6 +1,8 @@
 """What "auto" stands for: choices that follow the table."""
 
+from collections.abc import Callable
 from math import ceil, log2, sqrt
+from typing import Any
 
 SMALL = 1000
 """Fewer rows than this make a small table, where overfitting is what to fear."""
@@ -129,3 +131,23 @@ def folds(n_samples: int) -> int:
         5 for a small table: a tenth of its rows is too little to choose weights by.
     """
     return 5 if n_samples < SMALL else 0
+
+
+def auto(value: Any, choose: Callable, *arguments: int) -> Any:
+    """A parameter as given, or what "auto" stands for.
+
+    Parameters
+    ----------
+    value : object
+        The parameter.
+    choose : callable
+        Makes the choice.
+    *arguments : int
+        What it is made by.
+
+    Returns
+    -------
+    value : object
+        Never "auto".
+    """
+    return choose(*arguments) if isinstance(value, str) and value == "auto" else value

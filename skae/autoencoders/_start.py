@@ -1,8 +1,15 @@
 """Where training starts: units that suit every table, and principal axes."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+
+from skae.nn import Corruption
+from skae.training import to_numpy, to_tensor
 
 
 class Units(NamedTuple):
@@ -18,6 +25,12 @@ class Units(NamedTuple):
 
     location: np.ndarray
     scale: float
+
+    @property
+    def squared_scale(self) -> float:
+        """Of variances; infinity, not an error, where the scale is beyond 1e154."""
+        with np.errstate(over="ignore"):
+            return float(np.square(np.float64(self.scale)))
 
     @classmethod
     def of(cls, X: np.ndarray) -> "Units":
@@ -43,7 +56,7 @@ class Units(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """Principal axes of some rows.
+    """A linear autoencoder: reads what it is shown, and writes along axes from the mean.
 
     Parameters
     ----------
@@ -51,10 +64,16 @@ class Axes(NamedTuple):
         Of the rows.
     components : ndarray of shape (n_components, n_features)
         One axis a row; zero where the rows are too few to have that many.
+    seen_mean : ndarray of shape (n_features,)
+        Mean of what is read.
+    reader : ndarray of shape (n_components, n_features)
+        One linear form a row.
     """
 
     mean: np.ndarray
     components: np.ndarray
+    seen_mean: np.ndarray
+    reader: np.ndarray
 
 
 def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
@@ -72,7 +91,7 @@ def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
     Returns
     -------
     axes : Axes
-        Mean and components.
+        What is read is what is written.
     """
     from sklearn.decomposition import PCA  # here, as it takes half a second to import
 
@@ -80,6 +99,178 @@ def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
     pca = PCA(n_found, random_state=random_state)
     with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
         pca.fit(X)
-    components = np.zeros((n_components, X.shape[1]), dtype=X.dtype)
-    components[:n_found] = pca.components_
-    return Axes(pca.mean_, components)
+    components = padded(pca.components_, n_components)
+    return Axes(pca.mean_, components, pca.mean_, components)
+
+
+def denoising_axes(X: np.ndarray, n_components: int, corruption: Corruption) -> Axes:
+    r"""The linear autoencoder that does best on corrupted rows: a regression of reduced rank.
+
+    .. math:: \min_{\mathrm{rank}\, W \le k} \mathbb{E} \|x - \mu - W (\tilde x - \tilde\mu)\|^2
+        \quad\Rightarrow\quad W = V V^\top C S^{-1}, \qquad
+        C = \mathrm{Cov}(x, \tilde x), \; S = \mathrm{Cov}(\tilde x)
+
+    where V holds the leading eigenvectors of :math:`C S^{-1} C^\top`, one a column. For Gaussian
+    noise W is ridge regression's (Wiener's) filter, cut to rank k.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Clean rows.
+    n_components : int
+        The rank k.
+    corruption : Corruption
+        In float64, on the CPU.
+
+    Returns
+    -------
+    axes : Axes
+        The components are V's columns, and the reader is :math:`V^\top C S^{-1}`.
+
+    References
+    ----------
+    .. [1] Izenman (1975). Reduced-rank regression for the multivariate linear model. Journal of
+       Multivariate Analysis 5.
+    """
+    mean = X.mean(axis=0)
+    covariance = to_tensor((X - mean).T @ (X - mean) / len(X), dtype=torch.float64)
+    seen_mean, cross, seen = corruption.moments(covariance)
+    values, vectors = torch.linalg.eigh(seen)
+    certain = values > torch.finfo(values.dtype).eps * len(values) * values[-1]
+    inverse = torch.where(certain, 1 / values.where(certain, torch.ones_like(values)), 0.0)
+    filter_ = (cross @ vectors * inverse) @ vectors.T
+    _, axes = np.linalg.eigh(to_numpy(filter_ @ cross.T))
+    components = padded(axes.T[::-1][: min(n_components, *X.shape)], n_components)
+    offset = to_numpy(seen_mean - corruption.mean)
+    return Axes(mean, components, mean + offset, components @ to_numpy(filter_))
+
+
+class Factors(NamedTuple):
+    """A linear factor model.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        Of the rows.
+    loadings : ndarray of shape (n_components, n_features)
+        One factor a row, orthogonal under the noise's precision; zero where there is none.
+    noise : ndarray of shape (n_features,)
+        Variances of the noise, positive.
+    """
+
+    mean: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+
+
+def factor_model(X: np.ndarray, n_components: int, noise: str, random_state) -> Factors:
+    """Probabilistic PCA or factor analysis, found by scikit-learn.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    n_components : int
+        How many factors.
+    noise : {"isotropic", "diagonal"}
+        Whether all features have the same noise variance, as in probabilistic PCA, or each its own,
+        as in factor analysis.
+    random_state : RandomState
+        For the randomised solvers.
+
+    Returns
+    -------
+    factors : Factors
+        The most likely ones.
+    """
+    from sklearn.decomposition import PCA, FactorAnalysis  # here: half a second to import
+
+    n_found = min(n_components, *X.shape)
+    floor = 1e-12 * float(X.var(axis=0).mean()) or 1e-12
+    if noise == "diagonal" and len(X) > 1:
+        rows, share = covariance_alike(X)
+        model = FactorAnalysis(n_found, svd_method="lapack", tol=0.01 * share)
+        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is only a start
+            model.fit(rows)
+        psi = np.maximum(model.noise_variance_, floor)
+        loadings = model.components_
+        _, rotation = np.linalg.eigh((loadings / psi) @ loadings.T)
+        loadings = rotation.T[::-1] @ loadings
+    else:
+        model = PCA(n_found, random_state=random_state)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
+            model.fit(X)
+        variance = np.nan_to_num(model.explained_variance_)
+        # with all components there is no noise: half of the least variance gives the same density
+        left = model.noise_variance_ if n_found < min(X.shape) else variance.min() / 2
+        psi = np.full(X.shape[1], max(float(np.nan_to_num(left)), floor))
+        loadings = np.sqrt(np.maximum(variance - psi[0], 0.0))[:, None] * model.components_
+    return Factors(X.mean(axis=0), padded(loadings, n_components), psi)
+
+
+class Dictionary(NamedTuple):
+    """Atoms around a mean.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        Of the rows.
+    atoms : ndarray of shape (n_components, n_features)
+        Of unit norm, one a row.
+    """
+
+    mean: np.ndarray
+    atoms: np.ndarray
+
+
+def dictionary_of_rows(
+    X: np.ndarray, n_components: int, random_state, *, random: bool
+) -> Dictionary:
+    """Rows as atoms, and mixtures of rows where these are too few; or directions at random.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    n_components : int
+        How many atoms.
+    random_state : RandomState
+        Chooses.
+    random : bool
+        Whether to leave the rows alone, and take directions at random.
+
+    Returns
+    -------
+    dictionary : Dictionary
+        Around the mean of the rows.
+    """
+    mean = X.mean(axis=0)
+    atoms = random_state.standard_normal((n_components, X.shape[1]))
+    if not random:
+        chosen = random_state.permutation(len(X))[:n_components]
+        n_mixed = n_components - len(chosen)
+        mixed = random_state.standard_normal((n_mixed, len(chosen))) @ (X[chosen] - mean)
+        # the noise, of a hundredth, is all there is of rows that are the mean
+        atoms = np.vstack([X[chosen] - mean, mixed / np.sqrt(len(chosen))]) + 0.01 * atoms
+    return Dictionary(mean, atoms / np.linalg.norm(atoms, axis=1, keepdims=True))
+
+
+def covariance_alike(X: np.ndarray) -> tuple[np.ndarray, float]:
+    """Fewer rows with the same covariance, mean 0, and their number as a share of X's.
+
+    A likelihood of Gaussians sees nothing else of X.
+    """
+    n_samples, n_features = X.shape
+    centred = X - X.mean(axis=0)
+    if n_samples <= 2 * n_features:
+        return centred, 1.0
+    root = np.linalg.qr(centred, mode="r") * np.sqrt(n_features / n_samples)
+    return np.vstack([root, -root]), 2 * n_features / n_samples
+
+
+def padded(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    """Some rows, and zeros below, of shape (n_rows, n_columns)."""
+    out = np.zeros((n_rows, rows.shape[1]))
+    out[: len(rows)] = rows
+    return out

@@ -1,7 +1,8 @@
 """Modules and losses: torch only."""
 
+from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
-from skae.nn._module import Autoencoder, Canonical, Turn
+from skae.nn._module import Autoencoder, Canonical, CodeMap, CodeOrder, Turn
 from skae.nn._networks import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -11,18 +12,28 @@ from skae.nn._networks import (
     ForeignNetwork,
     coders,
 )
+from skae.nn._sparse import SPARSITIES, SparseAutoencoder
+from skae.nn._variational import LIKELIHOODS, VariationalAutoencoder
 
 __all__ = [
     "ACTIVATIONS",
+    "CORRUPTIONS",
+    "LIKELIHOODS",
     "NORMALIZATIONS",
     "RECONSTRUCTIONS",
+    "SPARSITIES",
     "WEIGHT_INITS",
     "Autoencoder",
     "Canonical",
+    "CodeMap",
+    "CodeOrder",
     "Coder",
+    "Corruption",
     "DenseNetwork",
     "ForeignNetwork",
     "Reconstruction",
+    "SparseAutoencoder",
     "Turn",
+    "VariationalAutoencoder",
     "coders",
 ]

@@ -14,7 +14,7 @@ class Reconstruction(NamedTuple):
     Parameters
     ----------
     error : callable of (output, x), both of shape (n, n_features)
-        Error of each sample, of shape (n,), summed over its features; never negative.
+        Error of each cell, in nats, shaped like x; never negative.
     link : callable of output
         Maps the decoder's output to data space, elementwise.
     inverse_link : callable of x
@@ -31,7 +31,7 @@ class Reconstruction(NamedTuple):
 
 
 def half_squared_error(output: Tensor, x: Tensor) -> Tensor:
-    r"""Half the squared distance, :math:`\tfrac12 \|\hat x - x\|^2`: a unit Gaussian's in nats.
+    r"""Half the squared deviation, :math:`\tfrac12 (\hat x_j - x_j)^2`: a unit Gaussian's in nats.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def half_squared_error(output: Tensor, x: Tensor) -> Tensor:
 
     Returns
     -------
-    error : Tensor of shape (n,)
+    error : Tensor of shape (n, n_features)
         Non-negative.
     """
-    return 0.5 * (output - x).square().sum(dim=1)
+    return 0.5 * (output - x).square()
 
 
 def absolute_error(output: Tensor, x: Tensor) -> Tensor:
-    r"""Sum of absolute deviations, :math:`\|\hat x - x\|_1`: a unit Laplace's in nats.
+    r"""Absolute deviation, :math:`|\hat x_j - x_j|`: a unit Laplace's in nats.
 
     Parameters
     ----------
@@ -56,16 +56,16 @@ def absolute_error(output: Tensor, x: Tensor) -> Tensor:
 
     Returns
     -------
-    error : Tensor of shape (n,)
+    error : Tensor of shape (n, n_features)
         Non-negative.
     """
-    return (output - x).abs().sum(dim=1)
+    return (output - x).abs()
 
 
 def huber_error(output: Tensor, x: Tensor) -> Tensor:
     r"""Squared near zero, absolute beyond one unit.
 
-    .. math:: \sum_j \begin{cases} \tfrac12 r_j^2 & |r_j| \le 1 \\ |r_j| - \tfrac12 & |r_j| > 1
+    .. math:: \begin{cases} \tfrac12 r_j^2 & |r_j| \le 1 \\ |r_j| - \tfrac12 & |r_j| > 1
         \end{cases}, \qquad r = \hat x - x
 
     Parameters
@@ -76,20 +76,20 @@ def huber_error(output: Tensor, x: Tensor) -> Tensor:
 
     Returns
     -------
-    error : Tensor of shape (n,)
+    error : Tensor of shape (n, n_features)
         Non-negative.
 
     References
     ----------
     .. [1] Huber (1964). Robust estimation of a location parameter. Ann. Math. Statist. 35.
     """
-    return F.huber_loss(output, x, reduction="none").sum(dim=1)
+    return F.huber_loss(output, x, reduction="none")
 
 
 def bernoulli_error(output: Tensor, x: Tensor) -> Tensor:
     r"""Cross-entropy of :math:`x \in [0, 1]` against the probabilities that the logits give.
 
-    .. math:: \sum_j \log(1 + e^{o_j}) - x_j o_j
+    .. math:: \log(1 + e^{o_j}) - x_j o_j
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ def bernoulli_error(output: Tensor, x: Tensor) -> Tensor:
 
     Returns
     -------
-    error : Tensor of shape (n,)
+    error : Tensor of shape (n, n_features)
         In nats, non-negative.
     """
-    return F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(dim=1)
+    return F.binary_cross_entropy_with_logits(output, x, reduction="none")
 
 
 def identity(x: Tensor) -> Tensor:

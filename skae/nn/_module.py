@@ -1,11 +1,12 @@
 """The mathematics of an autoencoder: what every variant is built from, and what it may override."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
+from skae.nn._corruptions import Corruption
 from skae.nn._losses import RECONSTRUCTIONS
 from skae.nn._networks import Coder, TransposedLinear
 
@@ -31,7 +32,7 @@ class Autoencoder(nn.Module):
     .. math:: \min \; \mathbb{E}_x \, \ell\bigl(g(f(\tilde x)), x\bigr) + \mathrm{penalty}(x, z),
         \qquad z = f(\tilde x), \quad \tilde x = \mathrm{corrupt}(x)
 
-    A variant overrides `corrupt`, `penalty`, `encode`, `loss` or `phases`, and never the loop.
+    A variant overrides `penalty`, `encode`, `loss` or `phases`, and never the loop.
 
     Parameters
     ----------
@@ -39,11 +40,30 @@ class Autoencoder(nn.Module):
         Maps from data to codes and from codes to the output that the loss compares.
     loss : key of ``RECONSTRUCTIONS``, default="squared_error"
         The reconstruction error and its link.
+    corruption : Corruption or None, default=None
+        What the encoder sees of a row in training.
+
+    Attributes
+    ----------
+    progress : float in [0, 1]
+        The share of training that is done; the trainer sets it before every step.
+    is_likelihood : bool
+        Whether `error` is a negative log-likelihood: it has no natural zero then.
     """
 
-    def __init__(self, encoder: Coder, decoder: Coder, *, loss: str = "squared_error"):
+    progress = 1.0
+    is_likelihood = False
+
+    def __init__(
+        self,
+        encoder: Coder,
+        decoder: Coder,
+        *,
+        loss: str = "squared_error",
+        corruption: Corruption | None = None,
+    ):
         super().__init__()
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.decoder, self.corruption = encoder, decoder, corruption
         self.reconstruction = RECONSTRUCTIONS[loss]
 
     def encode(self, x: Tensor, rng: Generator | None = None) -> Tensor:
@@ -52,64 +72,174 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Points of data space, of shape (n, n_features), for codes."""
-        return self.reconstruction.link(self.decoder(z))
+        return self.reconstruction.link(self.output(z))
 
-    def corrupt(self, x: Tensor, rng: Generator) -> Tensor:
-        """What the encoder sees of x in training."""
-        return x
+    def output(self, z: Tensor, rng: Generator | None = None) -> Tensor:
+        """What the loss compares with x: the same before the link."""
+        return self.decoder(z, rng)
+
+    def corrupt(self, x: Tensor, rng: Generator) -> tuple[Tensor, Tensor | None]:
+        """What the encoder sees of x, and which cells that concerns (None: no matter)."""
+        return (x, None) if self.corruption is None else self.corruption(x, rng)
 
     def penalty(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
         """Named terms, in nats per sample, that are added to the reconstruction error."""
         return {}
 
+    def compare(self, output: Tensor, x: Tensor, hit: Tensor | None = None) -> Tensor:
+        """Error of each sample, of shape (n,); cells that noise left alone may count less."""
+        return self.weigh(self.reconstruction.error(output, x), hit).sum(dim=-1)
+
+    def weigh(self, cells: Tensor, hit: Tensor | None) -> Tensor:
+        """Errors of cells, shaped as they are, by whether noise hit them."""
+        if self.corruption is None or hit is None or self.corruption.emphasis == 0:
+            return cells
+        return torch.where(hit, cells, (1 - self.corruption.emphasis) * cells)
+
     def loss(self, x: Tensor, rng: Generator) -> dict[str, Tensor]:
         """Named terms, in nats per sample of the batch; training minimises their sum."""
-        z = self.encode(self.corrupt(x, rng), rng)
-        error = self.reconstruction.error(self.decoder(z, rng), x)
+        seen, hit = self.corrupt(x, rng)
+        z = self.encode(seen, rng)
+        error = self.compare(self.output(z, rng), x, hit)
         return {"reconstruction": error.mean(), **self.penalty(x, z)}
 
-    def error(self, x: Tensor) -> Tensor:
-        """Reconstruction error of each sample, of shape (n,), as on held-out rows."""
-        return self.reconstruction.error(self.decoder(self.encode(x)), x)
+    def error(self, x: Tensor, rng: Generator) -> Tensor:
+        """What training minimises, for each sample, of shape (n,), as on held-out rows."""
+        seen, hit = self.corrupt(x, rng)
+        z = self.encode(seen)
+        return self.compare(self.output(z), x, hit) + sum(self.penalty(x, z).values())
+
+    def reconstruction_error(self, x: Tensor, rng: Generator, mean: Tensor | None = None) -> Tensor:
+        """The error of reconstructions alone, of shape (n,), or that of always saying `mean`."""
+        seen, hit = self.corrupt(x, rng)
+        if mean is None:
+            return self.compare(self.output(self.encode(seen)), x, hit)
+        return self.compare(self.reconstruction.inverse_link(mean)[0].expand_as(x), x, hit)
 
     def phases(self) -> list[list[Turn]]:
         """Consecutive stages of training, each the turns taken on every batch."""
         return [[Turn(list(self.parameters()), self.loss)]]
 
     @torch.no_grad()
-    def start_at(self, mean: Tensor, axes: Tensor) -> None:
-        r"""Make the linear paths a principal component analysis.
+    def start_at(
+        self,
+        mean: Tensor,
+        axes: Tensor,
+        seen_mean: Tensor | None = None,
+        reader: Tensor | None = None,
+    ) -> None:
+        r"""Make the linear paths a linear autoencoder.
 
-        .. math:: z = V (x - \mu), \qquad
+        .. math:: z = A (\tilde x - \tilde\mu), \qquad
             \hat x = h^{-1}(\mu) + \mathrm{diag}\bigl((h^{-1})'(\mu)\bigr) V^\top z
 
-        which is PCA for the identity link :math:`h`, and to first order around the mean for any
-        other.
+        to first order around the mean, and exactly for the identity link :math:`h`. Without
+        corruption A is V and this is PCA.
 
         Parameters
         ----------
         mean : Tensor of shape (n_features,)
-            :math:`\mu`.
+            :math:`\mu`, of the data.
         axes : Tensor of shape (n_components, n_features)
-            Principal axes :math:`V`, one a row.
+            Orthonormal axes :math:`V`, one a row.
+        seen_mean : Tensor of shape (n_features,) or None, default=None
+            :math:`\tilde\mu`, of what the encoder sees; None is the data's.
+        reader : Tensor of shape (n_components, n_features) or None, default=None
+            :math:`A`; None is V.
         """
+        seen_mean = mean if seen_mean is None else seen_mean
+        reader = axes if reader is None else reader
+        if isinstance(self.decoder.path, TransposedLinear):  # half of the shrinkage on either side
+            reader = axes * reader.norm(dim=1, keepdim=True).sqrt()
         offset, slope = self.reconstruction.inverse_link(mean)
-        encoder, decoder = self.encoder.path, self.decoder.path
-        encoder.weight.copy_(axes)
-        encoder.bias.copy_(-axes @ mean)
-        decoder.bias.copy_(offset)
+        self.set_paths((reader, -reader @ seen_mean), (slope[:, None] * axes.T, offset))
+
+    @property
+    def writer(self) -> Any:
+        """The layer that holds the weights of the decoder's linear path."""
+        return self.decoder.path
+
+    @torch.no_grad()
+    def set_paths(self, reader: tuple[Tensor, Tensor], writer: tuple[Tensor, Tensor]) -> None:
+        """Set weight and bias of the encoder's and of the decoder's linear path."""
+        encoder, decoder = self.encoder.path, self.writer
+        encoder.weight.copy_(reader[0])
+        encoder.bias.copy_(reader[1])
+        decoder.bias.copy_(writer[1])
         if not isinstance(decoder, TransposedLinear):
-            decoder.weight.copy_(slope[:, None] * axes.T)
+            decoder.weight.copy_(writer[0])
         if self.decoder.network is not None:
             # a tied network does not end in zeros, but what it says at the start is constant
-            decoder.bias.sub_(self.decoder.network(axes.new_zeros(1, len(axes)))[0])
+            silence = reader[0].new_zeros(1, decoder.in_features)
+            decoder.bias.sub_(self.decoder.network(silence)[0])
+
+
+class CodeMap(nn.Module):
+    r"""An invertible affine map of codes, :math:`z \mapsto (z - c)\,T`.
+
+    Parameters
+    ----------
+    center : Tensor of shape (n_components,)
+        :math:`c`, the mean code.
+    basis, basis_inverse : Tensor of shape (n_components, n_components)
+        :math:`T` and its inverse.
+    """
+
+    center: Tensor
+    basis: Tensor
+    basis_inverse: Tensor
+
+    def __init__(self, center: Tensor, basis: Tensor, basis_inverse: Tensor):
+        super().__init__()
+        self.register_buffer("center", center)
+        self.register_buffer("basis", basis)
+        self.register_buffer("basis_inverse", basis_inverse)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """New codes of shape (n, n_components)."""
+        return (z - self.center) @ self.basis
+
+    def undo(self, z: Tensor) -> Tensor:
+        """The codes that `forward` maps to z."""
+        return z @ self.basis_inverse + self.center
+
+
+class CodeOrder(nn.Module):
+    """Components in another order, each in units of its own: for codes whose axes have a meaning.
+
+    Parameters
+    ----------
+    order : Tensor of shape (n_components,), int64
+        Which component comes first, second, and so on.
+    width : Tensor of shape (n_components,)
+        What each is multiplied by, in the new order.
+    """
+
+    order: Tensor
+    width: Tensor
+
+    def __init__(self, order: Tensor, width: Tensor):
+        super().__init__()
+        self.register_buffer("order", order)
+        self.register_buffer("width", width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """New codes of shape (n, n_components)."""
+        return z[:, self.order] * self.width
+
+    def undo(self, z: Tensor) -> Tensor:
+        """The codes that `forward` maps to z."""
+        return (z / self.width)[:, self.order.argsort()]
+
+
+CODE_MAPS: dict[str, Callable[..., nn.Module]] = {"basis": CodeMap, "order": CodeOrder}
 
 
 class Canonical(nn.Module):
-    r"""A trained autoencoder in the units of its data and in a canonical basis of its code.
+    r"""A trained autoencoder in the units of its data, its code in a canonical basis.
 
-    .. math:: z = \Bigl(f\bigl(\tfrac{x - m}{s}\bigr) - c\Bigr) T, \qquad
-        \hat x = s \, g(z T^{-1} + c) + m
+    .. math:: z = T\bigl(f\bigl(\tfrac{x - m}{s}\bigr)\bigr), \qquad
+        \hat x = s \, g(T^{-1}(z)) + m
 
     with samples and codes as rows.
 
@@ -121,44 +251,47 @@ class Canonical(nn.Module):
         :math:`m`.
     scale : Tensor of shape ()
         :math:`s`, positive.
-    center : Tensor of shape (n_components,)
-        :math:`c`, the mean code.
-    basis, basis_inverse : Tensor of shape (n_components, n_components)
-        :math:`T` and its inverse.
+    code_map : CodeMap or CodeOrder
+        :math:`T`.
     """
 
     location: Tensor
     scale: Tensor
-    center: Tensor
-    basis: Tensor
-    basis_inverse: Tensor
-
-    BUFFERS = ("location", "scale", "center", "basis", "basis_inverse")
+    autoencoder: Any
+    code_map: Any
 
     def __init__(
-        self,
-        autoencoder: Autoencoder,
-        location: Tensor,
-        scale: Tensor,
-        center: Tensor,
-        basis: Tensor,
-        basis_inverse: Tensor,
+        self, autoencoder: Autoencoder, location: Tensor, scale: Tensor, code_map: nn.Module
     ):
         super().__init__()
-        self.autoencoder = autoencoder
-        values = (location, scale, center, basis, basis_inverse)
-        for name, value in zip(self.BUFFERS, values, strict=True):
-            self.register_buffer(name, value)
+        self.autoencoder, self.code_map = autoencoder, code_map
+        self.register_buffer("location", location)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def of(cls, autoencoder: Autoencoder, tensors: dict[str, Tensor]) -> "Canonical":
+        """The module that some tensors, by the names in its ``state_dict``, were taken from."""
+        parts = {
+            name.partition(".")[2]: tensor
+            for name, tensor in tensors.items()
+            if name.startswith("code_map.")
+        }
+        code_map = next(CODE_MAPS[name] for name in parts if name in CODE_MAPS)(**parts)
+        module = cls(autoencoder, tensors["location"], tensors["scale"], code_map)
+        module.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)
+        return module.eval()
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """What the autoencoder is shown of x, in its units."""
+        return (x - self.location) / self.scale
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes of shape (n, n_components)."""
-        z = self.autoencoder.encode((x - self.location) / self.scale)
-        return (z - self.center) @ self.basis
+        return self.code_map(self.autoencoder.encode(self.standardize(x)))
 
     def decode(self, z: Tensor) -> Tensor:
         """Points of data space, of shape (n, n_features)."""
-        x = self.autoencoder.decode(z @ self.basis_inverse + self.center)
-        return x * self.scale + self.location
+        return self.autoencoder.decode(self.code_map.undo(z)) * self.scale + self.location
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstructions of shape (n, n_features)."""

@@ -201,6 +201,7 @@ def coders(
     linear_path: bool,
     custom: tuple[nn.Module | None, nn.Module | None],
     rng: Generator,
+    n_outputs: int | None = None,
 ) -> tuple[Coder, Coder]:
     """An encoder and a decoder for tables.
 
@@ -223,6 +224,8 @@ def coders(
         it is copied.
     rng : torch.Generator
         Where the weights come from.
+    n_outputs : int or None
+        Width of the encoder's output, where it says more than a code; None is `n_components`.
 
     Returns
     -------
@@ -245,8 +248,9 @@ def coders(
             layers, activation=activation, normalization=normalization, dropout=dropout
         )
 
-    down = layers([n_features, *hidden_layer_sizes, n_components])
-    path_down = linear(n_features, n_components, rng=rng) if linear_path else None
+    n_outputs = n_outputs or n_components
+    down = layers([n_features, *hidden_layer_sizes, n_outputs])
+    path_down = linear(n_features, n_outputs, rng=rng) if linear_path else None
     if tied_weights:
         up: list[Any] = [TransposedLinear(layer) for layer in reversed(down)]
         path_up: Any = TransposedLinear(path_down) if path_down is not None else None

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skae.training._device import generator
+
 
 class HeldOut:
     """Rows that training never sees, and a score of a module on them.
@@ -15,13 +17,14 @@ class HeldOut:
     ----------
     x : Tensor of shape (n, n_features)
         The rows, on the module's device.
-    baseline : Tensor of shape (n_features,)
-        The decoder's output that says nothing: the training mean, seen through the inverse link.
+    mean : Tensor of shape (n_features,)
+        The training mean: what a model that has learnt nothing says.
+    seed : int, default=0
+        Of the noise in the errors, which is the same after every epoch.
     """
 
-    def __init__(self, x: Tensor, baseline: Tensor):
-        self.x = x
-        self.baseline = baseline
+    def __init__(self, x: Tensor, mean: Tensor, seed: int = 0):
+        self.x, self.mean, self.seed = x, mean, seed
 
     @torch.no_grad()
     def errors(self, module: Any, batch_size: int = 4096) -> Tensor:
@@ -40,15 +43,26 @@ class HeldOut:
             In nats.
         """
         module.eval()
-        return torch.cat([module.error(x) for x in self.x.split(batch_size)]).double()
+        rng = generator(self.seed, self.x.device)
+        return torch.cat([module.error(x, rng) for x in self.x.split(batch_size)]).double()
 
-    def baseline_errors(self, module: Any) -> Tensor:
-        """Error of each row when nothing is said about it, of shape (n,), in nats."""
-        return module.reconstruction.error(self.baseline.expand_as(self.x), self.x).double()
+    def baseline_errors(self, module: Any, batch_size: int = 4096) -> Tensor | None:
+        """Those of a model that always says the mean, or None where errors have no natural zero."""
+        if module.is_likelihood:
+            return None
+        return self.reconstruction_errors(module, self.mean, batch_size)
+
+    @torch.no_grad()
+    def reconstruction_errors(
+        self, module: Any, mean: Tensor | None = None, batch_size: int = 4096
+    ) -> Tensor:
+        """Errors of the reconstructions alone, or of always saying `mean`, of shape (n,)."""
+        rng, batches = generator(self.seed, self.x.device), self.x.split(batch_size)
+        return torch.cat([module.reconstruction_error(x, rng, mean) for x in batches]).double()
 
 
-def explained(errors: Tensor, baseline_errors: Tensor) -> float:
-    r"""Share of the baseline's error that is gone.
+def explained(errors: Tensor, baseline_errors: Tensor | None) -> float:
+    r"""Share of the baseline's error that is gone, or without a baseline the mean of minus errors.
 
     .. math:: 1 - \frac{\sum_i \ell(\hat x_i, x_i)}{\sum_i \ell(\bar x, x_i)}
 
@@ -56,14 +70,19 @@ def explained(errors: Tensor, baseline_errors: Tensor) -> float:
 
     Parameters
     ----------
-    errors, baseline_errors : Tensor of shape (n,)
+    errors : Tensor of shape (n,)
+        In nats.
+    baseline_errors : Tensor of shape (n,) or None
         Non-negative.
 
     Returns
     -------
     score : float
         At most 1; 0 is as good as the mean. Where the baseline makes no error, 1 or minus infinity.
+        Without a baseline, in nats a row.
     """
+    if baseline_errors is None:
+        return -float(errors.mean())
     error, worst = float(errors.sum()), float(baseline_errors.sum())
     if worst == 0:
         return 1.0 if error == 0 else -inf
@@ -88,7 +107,7 @@ class Record:
         Held-out scores, the start's first; empty without held-out rows.
     errors : list of Tensor of shape (n_held_out,)
         The errors behind the scores, in nats.
-    baseline_errors : Tensor of shape (n_held_out,)
+    baseline_errors : Tensor of shape (n_held_out,) or None
         Those of saying nothing.
     best : int
         The number of epochs after which the best weights were reached.
@@ -105,7 +124,7 @@ class Record:
         self.errors: list[Tensor] = []
         self.best, self.divergences, self.ended = 0, 0, ""
         self._keep()
-        self.baseline_errors = torch.zeros(0)
+        self.baseline_errors: Tensor | None = None
         if held_out is not None:
             self.baseline_errors = held_out.baseline_errors(module)
             self._judge(held_out)
@@ -146,6 +165,10 @@ class Record:
         module = deepcopy(self.module)
         module.load_state_dict(self._weights)
         return module.eval()
+
+    def solved(self, tol: float) -> bool:
+        """Whether no improvement of `tol` is left to make, as far as errors have a natural zero."""
+        return self.baseline_errors is not None and 1 - max(self.scores) < tol
 
     def stale(self, patience: int, tol: float) -> bool:
         """Whether the last `patience` epochs raised the best score by less than `tol`.

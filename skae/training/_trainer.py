@@ -116,8 +116,8 @@ class Trainer:
 
         Parameters
         ----------
-        module : nn.Module with ``phases()``, and ``error(x)`` if there are held-out rows
-            On x's device and in x's dtype.
+        module : nn.Module with ``phases()``, and ``error(x, rng)`` if there are held-out rows
+            On x's device and in x's dtype. Its ``progress`` is set to the share of training done.
         x : Tensor of shape (n_samples, n_features)
             The training rows, all of them on the device.
         n_epochs : int
@@ -158,7 +158,7 @@ class Trainer:
         for epoch in range(n_epochs):
             observer.epoch_begins()
             module.train()
-            losses = self._epoch(x, turns, optimizers, share, (epoch, n_epochs), rng)
+            losses = self._epoch(module, x, turns, optimizers, share, (epoch, n_epochs), rng)
             while not all(isfinite(loss) for loss in losses.values()):
                 record.restore()
                 record.divergences += 1
@@ -166,10 +166,10 @@ class Trainer:
                     record.ended = "diverged"
                     return
                 share, optimizers = share / 10, [self._optimizer(turn) for turn in turns]
-                losses = self._epoch(x, turns, optimizers, share, (epoch, n_epochs), rng)
+                losses = self._epoch(module, x, turns, optimizers, share, (epoch, n_epochs), rng)
             yield losses
 
-    def _epoch(self, x, turns, optimizers, share, position, rng) -> dict[str, float]:
+    def _epoch(self, module, x, turns, optimizers, share, position, rng) -> dict[str, float]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         epoch, n_epochs = position
         batches = x[torch.randperm(len(x), generator=rng, device=x.device)].tensor_split(
@@ -177,7 +177,7 @@ class Trainer:
         )
         totals: dict[str, Tensor] = {}
         for i, batch in enumerate(batches):
-            progress = (epoch + i / len(batches)) / n_epochs
+            progress = module.progress = (epoch + i / len(batches)) / n_epochs
             rate = share * self.learning_rate_init * LEARNING_RATES[self.learning_rate](progress)
             for turn, optimizer in zip(turns, optimizers, strict=True):
                 for name, term in self._step(batch, turn, optimizer, rate, rng).items():

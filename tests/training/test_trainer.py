@@ -36,13 +36,14 @@ class TwoPlayers(nn.Module):
     def phases(self):
         return [[Turn([getattr(self, n)], self.distance(n)) for n in turns] for turns in self.plan]
 
-    def error(self, x):
-        return (self.a + self.b - x).square().sum(dim=1)
+    is_likelihood = False
 
-    class reconstruction:
-        @staticmethod
-        def error(output, x):
-            return (output - x).square().sum(dim=1)
+    def error(self, x, rng):
+        return self.reconstruction_error(x, rng)
+
+    def reconstruction_error(self, x, rng, mean=None):
+        x_hat = self.a + self.b if mean is None else mean
+        return (x_hat - x).square().sum(dim=1)
 
 
 @pytest.fixture

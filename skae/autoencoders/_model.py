@@ -1,0 +1,134 @@
+"""What the parameters come to for a table: a module, its start, its training, how it is read."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from skae.autoencoders._canonical import CodeAxes, canonical_basis
+from skae.autoencoders._corruption import noise_from
+from skae.autoencoders._density import CodeDensity, residual_variance
+from skae.autoencoders._parameters import Parameters
+from skae.autoencoders._sizes import (
+    activation,
+    auto,
+    batch_rows,
+    dropout_rate,
+    epochs,
+    folds,
+    hidden_widths,
+    peak_learning_rate,
+)
+from skae.autoencoders._start import Axes, Units, denoising_axes, principal_axes
+from skae.nn import Autoencoder, coders
+from skae.training import Trainer
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Model(Parameters):
+    """What a variant may have of its own, each a method that the base calls."""
+
+    _module: ClassVar[type[Autoencoder]] = Autoencoder
+    _is_lossless: ClassVar[bool] = True  # if the code is as wide as the data
+    _axes: ClassVar[Callable[..., CodeAxes]] = staticmethod(canonical_basis)
+
+    def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
+        """The encoder's hidden widths."""
+        return tuple(auto(self.hidden_layer_sizes, hidden_widths, *shape))
+
+    def _architecture(
+        self, shape: tuple[int, int], noise: dict[str, Any] | None, n_components: int
+    ) -> dict[str, dict[str, Any]]:
+        """All that the module depends on, kept with its weights whatever `set_params` does."""
+        n_samples, n_features = shape
+        hidden = self._widths(shape)
+        decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
+        return {
+            "coders": {
+                "n_features": n_features,
+                "n_components": n_components,
+                "hidden_layer_sizes": hidden,
+                "decoder_layer_sizes": tuple(decoder),
+                "activation": auto(self.activation, activation, n_samples),
+                "normalization": self.normalization,
+                "dropout": auto(self.dropout, dropout_rate, n_samples, n_features),
+                "weight_init": self.weight_init,
+                "tied_weights": self.tied_weights,
+                "linear_path": self._has_linear_start(),
+                "custom": tuple(
+                    None if part is None else deepcopy(part).cpu()
+                    for part in (self.encoder, self.decoder)
+                ),
+            },
+            "module": {"loss": self.loss, "corruption": noise},
+        }
+
+    def _trainer(self, shape: tuple[int, int]) -> Trainer:
+        """How to train on a table."""
+        widest = max(self._widths(shape), default=0)
+        return Trainer(
+            batch_size=int(auto(self.batch_size, batch_rows, shape[0])),
+            solver=self.solver,
+            learning_rate=self.learning_rate,
+            learning_rate_init=auto(self.learning_rate_init, peak_learning_rate, widest),
+            alpha=self.alpha,
+            momentum=self.momentum,
+            precision=self.precision,
+        )
+
+    def _n_epochs(self, n_samples: int, batch_size: int) -> int:
+        """Length of the schedule; 0 where PCA has nothing to lose."""
+        if self._is_lossless and self.n_components is None and self.corruption is None:
+            return 0
+        return auto(self.max_iter, epochs, n_samples, batch_size)
+
+    def _held_out(self, n_samples: int) -> float | int:
+        """The share of the rows, or the number of folds, to choose the weights by; 0 is none."""
+        if not self.early_stopping:
+            return 0
+        return auto(self.cv, folds, n_samples) or self.validation_fraction
+
+    def _widest_code(self, shape: tuple[int, int]) -> float:
+        """The largest `n_components` there may be."""
+        return min(shape)
+
+    def _has_linear_start(self) -> bool:
+        """Whether there are linear paths, and a start for them."""
+        return self.init != "random"
+
+    @classmethod
+    def _build(cls, architecture: dict[str, dict[str, Any]], rng: torch.Generator) -> Autoencoder:
+        """A module in float64 on the CPU, with weights from `rng`."""
+        settings = dict(architecture["module"])
+        corruption = noise_from(settings.pop("corruption"))
+        return cls._module(
+            *coders(**architecture["coders"], rng=rng), corruption=corruption, **settings
+        )
+
+    @staticmethod
+    def _linear_start(X: np.ndarray, n_components: int, module: Autoencoder, random_state) -> Axes:
+        """Where the linear paths start: at PCA, or at what does best under the noise."""
+        if module.corruption is None:
+            return principal_axes(X, n_components, random_state)
+        return denoising_axes(X, n_components, module.corruption)
+
+    def _code_unit(self, units: Units) -> float:
+        """What codes in the module's units are multiplied by."""
+        return 1.0 if self.whiten else units.scale
+
+    def _noise_variance(
+        self, squared_residual: np.ndarray, shape: tuple[int, int], n_components: int
+    ) -> float:
+        """Of each dimension that the code leaves out, from the rows' squared residuals."""
+        return residual_variance(squared_residual, shape, n_components)
+
+    def _code_density(self, Z: np.ndarray, axes: CodeAxes, noise_variance: float) -> CodeDensity:
+        """Of codes over their standard deviations and of squared residuals, in the same units."""
+        return CodeDensity(axes.variance, noise_variance)
+
+    def _own_attributes(self, module: Autoencoder, Z: np.ndarray, axes: CodeAxes, units: Units):
+        """What a variant has to add."""
+        return {}
