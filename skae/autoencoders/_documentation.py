@@ -28,7 +28,7 @@ def variant(cls: type) -> type:
     if cls.__doc__ is None:  # python -OO
         return cls
     doc = inspect.getdoc(cls) or ""
-    for section in SECTIONS:
+    for section in reversed(SECTIONS):  # what is new is put in front
         entries: dict[str, str] = {}
         for base in reversed(cls.__mro__[1:]):
             entries |= entries_of(base.__dict__.get("__doc__") or "", section)

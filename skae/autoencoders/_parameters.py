@@ -260,9 +260,10 @@ class Parameters:
         """Refuse noise that cannot be."""
         level = self.corruption_level
         if not isinstance(level, str):
-            low, high = np.broadcast_to(np.asarray(level, dtype=np.float64), 2).tolist()
+            levels = np.ravel(np.asarray(level, dtype=np.float64))
             limit = np.inf if self.corruption in (None, "gaussian") else 1.0
-            if not 0 <= low <= high <= limit:
+            ordered = 0 <= levels[0] <= levels[-1] <= limit if len(levels) else False
+            if len(levels) > 2 or not ordered:
                 raise ValueError(
                     f"corruption_level={level!r} must be a number or a pair (least, greatest) "
                     f"within [0, {limit:g}] for corruption={self.corruption!r}."

@@ -11,6 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skae.nn import Corruption
 from skae.training import to_numpy, to_tensor
 
+EXACT = 128
+"""Features up to which factor analysis, which decomposes often, decomposes exactly."""
+
 
 class Units(NamedTuple):
     """A shift for each feature and one scale for all, so that features keep their relative sizes.
@@ -156,11 +159,15 @@ class Factors(NamedTuple):
         One factor a row, orthogonal under the noise's precision; zero where there is none.
     noise : ndarray of shape (n_features,)
         Variances of the noise, positive.
+    nudge : ndarray of shape (n_components, n_features)
+        What to read into components that have no factor: a code that reads nothing and is not
+        read either would stay so. Its variance over the rows is 0.01; zero for the others.
     """
 
     mean: np.ndarray
     loadings: np.ndarray
     noise: np.ndarray
+    nudge: np.ndarray
 
 
 def factor_model(X: np.ndarray, n_components: int, noise: str, random_state) -> Factors:
@@ -172,41 +179,66 @@ def factor_model(X: np.ndarray, n_components: int, noise: str, random_state) -> 
         Rows.
     n_components : int
         How many factors.
-    noise : {"isotropic", "diagonal"}
+    noise : {"isotropic", "diagonal", "bernoulli"}
         Whether all features have the same noise variance, as in probabilistic PCA, or each its own,
-        as in factor analysis.
+        as in factor analysis, or that of a coin with the feature's mean.
     random_state : RandomState
-        For the randomised solvers.
+        For the randomised solvers and the nudge.
 
     Returns
     -------
     factors : Factors
         The most likely ones.
     """
-    from sklearn.decomposition import PCA, FactorAnalysis  # here: half a second to import
-
     n_found = min(n_components, *X.shape)
-    floor = 1e-12 * float(X.var(axis=0).mean()) or 1e-12
+    variance = X.var(axis=0)
+    floor = 1e-12 * float(variance.mean()) or 1e-12
     if noise == "diagonal" and len(X) > 1:
-        rows, share = covariance_alike(X)
-        model = FactorAnalysis(n_found, svd_method="lapack", tol=0.01 * share)
-        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it is only a start
-            model.fit(rows)
-        psi = np.maximum(model.noise_variance_, floor)
-        loadings = model.components_
-        _, rotation = np.linalg.eigh((loadings / psi) @ loadings.T)
-        loadings = rotation.T[::-1] @ loadings
+        loadings, psi = _factor_analysis(X, n_found, random_state)
     else:
-        model = PCA(n_found, random_state=random_state)
-        with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
-            model.fit(X)
-        variance = np.nan_to_num(model.explained_variance_)
-        # with all components there is no noise: half of the least variance gives the same density
-        left = model.noise_variance_ if n_found < min(X.shape) else variance.min() / 2
-        psi = np.full(X.shape[1], max(float(np.nan_to_num(left)), floor))
-        loadings = np.sqrt(np.maximum(variance - psi[0], 0.0))[:, None] * model.components_
-    return Factors(X.mean(axis=0), padded(loadings, n_components), psi)
+        loadings, psi = _probabilistic_pca(X, n_found, random_state)
+    mean = X.mean(axis=0)
+    if noise == "bernoulli":
+        psi = (mean * (1 - mean)).clip(0.02)
+    psi = np.maximum(psi, floor)
+    _, rotation = np.linalg.eigh((loadings / psi) @ loadings.T)
+    loadings = padded(rotation.T[::-1] @ loadings, n_components)
+    silent = ((loadings**2 / psi).sum(axis=1) < 0.01)[:, None]
+    scale = np.sqrt((variance + psi) * X.shape[1])
+    nudge = 0.1 * silent * random_state.standard_normal(loadings.shape) / scale
+    return Factors(mean, loadings, psi, nudge * (variance > floor))
+
+
+def _probabilistic_pca(X: np.ndarray, n_found: int, random_state) -> tuple[np.ndarray, np.ndarray]:
+    """Loadings of shape (n_found, n_features), and the noise variance of each feature."""
+    from sklearn.decomposition import PCA  # here: half a second to import
+
+    model = PCA(n_found, random_state=random_state)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
+        model.fit(X)
+    variance = np.nan_to_num(model.explained_variance_)
+    # with all components there is no noise: half of the least variance gives the same density
+    left = model.noise_variance_ if n_found < min(X.shape) else variance.min() / 2
+    psi = max(float(np.nan_to_num(left)), 0.0)
+    loadings = np.sqrt(np.maximum(variance - psi, 0.0))[:, None] * model.components_
+    return loadings, np.full(X.shape[1], psi)
+
+
+def _factor_analysis(X: np.ndarray, n_found: int, random_state) -> tuple[np.ndarray, np.ndarray]:
+    """Loadings of shape (n_found, n_features), and the noise variance of each feature."""
+    from sklearn.decomposition import FactorAnalysis
+
+    rows, share = covariance_alike(X)
+    model = FactorAnalysis(
+        n_found,
+        svd_method="lapack" if X.shape[1] <= EXACT else "randomized",
+        tol=0.01 * share,
+        random_state=random_state,
+    )
+    with warnings.catch_warnings(), config_context(array_api_dispatch=False):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is only a start
+        model.fit(rows)
+    return model.components_, model.noise_variance_
 
 
 class Dictionary(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import log
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from skae.nn._networks import TransposedLinear
 
 DEAD_AFTER = 50
 """Training steps without a use after which a component counts as dead."""
+
+NESTED = 0.5
+"""Weight of the error of a pursuit's first half."""
 
 REVIVAL = 1 / 32
 """Weight of what dead components leave unexplained."""
@@ -136,7 +140,7 @@ class SparseAutoencoder(Autoencoder):
         self.positive_code = positive_code
         new = partial(torch.full, dtype=torch.float64, device="cpu")
         # of "l1" and "jump_relu" the threshold, of "kl" the size of a full activation
-        self.log_threshold = nn.Parameter(new((n_components,), -2.0))
+        self.log_threshold = nn.Parameter(new((n_components,), 1.0 if sparsity == "kl" else -2.0))
         self.register_buffer("cutoff", new((), 0.0))
         self.register_buffer("idle", new((n_components,), 0.0))
 
@@ -195,7 +199,10 @@ class SparseAutoencoder(Autoencoder):
             Of unit norm.
         """
         offset, slope = self.reconstruction.inverse_link(mean)
-        self.set_paths((atoms, -atoms @ mean), (slope[:, None] * atoms.T, offset))
+        bias = -atoms @ mean
+        if self.sparsity == "kl":  # the penalty is zero where nothing is read
+            bias += log(self.target_activation / (1 - self.target_activation))
+        self.set_paths((atoms, bias), (slope[:, None] * atoms.T, offset))
 
 
 def keep_largest(reading: Tensor, n: int) -> Tensor:
@@ -253,26 +260,49 @@ def jump_relu(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Ten
     return reading * above, module.sparsity_weight * above.sum(dim=1)
 
 
-@torch.no_grad()
 def pursuit(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
-    r"""Orthogonal matching pursuit: atoms are chosen in rounds by what is left of the row.
-
-    .. math:: z \leftarrow \arg\min_{\mathrm{supp}\, z \subseteq S} \|x - b - D z\|^2, \qquad
-        S \leftarrow S \cup \arg\max_j |d_j^\top (x - b - D z)|
+    """Codes of `matching_pursuit`; in training, half the error of half as many atoms is charged.
 
     There is no encoder to train: where z is optimal, the gradient of the error in D is that with z
-    held fast.
+    held fast. The charge keeps atoms from being of use only together, and helps on unseen rows.
+    """
+    z, few = matching_pursuit(module, x)
+    if rng is None or module.n_readings == 1:
+        return z, x.new_zeros(())
+    return z, NESTED * module.compare(module.output(few), x)
 
-    Pati, Rezaiifar & Krishnaprasad (1993). Orthogonal matching pursuit. Asilomar.
+
+@torch.no_grad()
+def matching_pursuit(module: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Orthogonal matching pursuit: atoms are chosen in rounds by what is left of the row.
+
+    .. math:: S \leftarrow S \cup \arg\max_j |d_j^\top (x - b - D z)|, \qquad
+        z \leftarrow \arg\min_{\mathrm{supp}\, z \subseteq S} \|x - b - D z\|^2
+
+    Parameters
+    ----------
+    module : SparseAutoencoder
+        Holds the dictionary.
+    x : Tensor of shape (n, n_features)
+        Rows.
+
+    Returns
+    -------
+    z, few : Tensor of shape (n, n_components)
+        Codes, and those after half of the rounds.
+
+    References
+    ----------
+    .. [1] Pati, Rezaiifar & Krishnaprasad (1993). Orthogonal matching pursuit. Asilomar.
     """
     atoms, x = module.decoder.path.atoms, x - module.decoder.path.bias
-    n, (n_rows, n_features) = module.n_nonzero_coefs, x.shape
+    n, n_rounds, (n_rows, n_features) = module.n_nonzero_coefs, module.n_readings, x.shape
     chosen = torch.empty(n_rows, 0, dtype=torch.int64, device=x.device)
     # the chosen atoms as Q R, with Q orthonormal: a batch needs no factorisation of its own
     Q, R = x.new_zeros(n_rows, n, n_features), x.new_zeros(n_rows, n, n)
     y, residual, alike = x.new_zeros(n_rows, n), x, 3 * torch.finfo(x.dtype).eps ** 0.5
-    for i in range(module.n_readings):
-        first, last = chosen.shape[1], (i + 1) * n // module.n_readings
+    for i in range(n_rounds):
+        first, last = chosen.shape[1], (i + 1) * n // n_rounds
         size = module.signed(residual @ atoms.T).abs().scatter(1, chosen, -1.0)
         chosen = torch.cat([chosen, size.topk(last - first, dim=1).indices], dim=1)
         for j in range(first, last):
@@ -285,9 +315,13 @@ def pursuit(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tenso
             R[:, :j, j], R[:, j, j] = shared[:, :, 0], length.clamp(max=1.0)
             y[:, j] = (Q[:, j] * residual).sum(dim=1)
             residual = residual - y[:, j, None] * Q[:, j]
-    coefs = torch.linalg.solve_triangular(R, y[:, :, None], upper=True)[:, :, 0]
-    z = torch.zeros_like(size).scatter(1, chosen, module.signed(coefs))
-    return z, x.new_zeros(())
+
+    def code(m: int) -> Tensor:
+        """Of the first m atoms."""
+        coefs = torch.linalg.solve_triangular(R[:, :m, :m], y[:, :m, None], upper=True)[:, :, 0]
+        return torch.zeros_like(size).scatter(1, chosen[:, :m], module.signed(coefs))
+
+    return code(n), code(n_rounds // 2 * n // n_rounds)
 
 
 SPARSITIES: dict[str, Callable] = {

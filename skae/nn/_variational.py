@@ -15,6 +15,9 @@ from skae.nn._networks import TransposedLinear
 FLOOR = 1e-6
 """Noise scale below which none is learned, in units of the data: a likelihood needs a floor."""
 
+START_WEIGHT = 0.01
+"""Share of the density that stays with the start: what bounds the harm on rows like no other."""
+
 NOISE_RATE = 10.0
 """How much faster than a weight the logarithm of the noise moves."""
 
@@ -217,10 +220,11 @@ class VariationalAutoencoder(Autoencoder):
         draws = self.draws(self.n_importance_samples, mean, rng)
         if self.n_importance_samples > 1:
             weights = self.log_weights(x, mean, log_var, draws, beta=self.beta, hit=hit)
-            return -log_mean_exp(weights)
+            return -self.defended(log_mean_exp(weights), x)
         output = self.output(mean + (0.5 * log_var).exp() * draws[0])
         kl = kl_to_standard_normal(mean, log_var).sum(dim=1)
-        return self.negative_log_likelihood(output, x, hit) + self.beta * kl
+        bound = -self.negative_log_likelihood(output, x, hit) - self.beta * kl
+        return -self.defended(bound, x)
 
     def observe(self, x: Tensor, rng: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
         """A row, what the encoder sees of it, and the cells that noise hit.
@@ -297,15 +301,46 @@ class VariationalAutoencoder(Autoencoder):
         """
         mean, log_var = self.posterior(x)
         if importance:
-            return log_mean_exp(self.log_weights(x, mean, log_var, draws[:, None]))
+            weights = self.log_weights(x, mean, log_var, draws[:, None])
+            return self.defended(log_mean_exp(weights), x)
         z = mean + (0.5 * log_var).exp() * draws[:, None]
         output = self.output(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-        return -self.negative_log_likelihood(output, x).mean(dim=0) - kl_to_standard_normal(
-            mean, log_var
-        ).sum(dim=1)
+        kl = kl_to_standard_normal(mean, log_var).sum(dim=1)
+        bound = -self.negative_log_likelihood(output, x).mean(dim=0) - kl
+        return self.defended(bound, x)
+
+    def defended(self, bound: Tensor, x: Tensor) -> Tensor:
+        r"""The bound of a mixture with the start, :math:`(1 - w)\, p(x) + w\, p_0(x)`.
+
+        Networks may say anything of rows unlike those they have seen. The start is a Gaussian, so
+        that no row is less likely than under it by more than :math:`-\log w` nats.
+
+        Parameters
+        ----------
+        bound : Tensor of shape (n,)
+            On :math:`\log p(x)`, in nats.
+        x : Tensor of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        bound : Tensor of shape (n,)
+            In nats; as given for a Bernoulli likelihood, which the start is not a density for.
+        """
+        if self.log_noise is None:
+            return bound
+        variance = self.output_scale.square() * self.likelihood.variance
+        z = torch.addmm(self.offset, x, self.reader.T)
+        residual = x - torch.addmm(self.mean, z, self.loadings)
+        distance = (residual.square() / variance).sum(dim=1) + z.square().sum(dim=1)
+        volume = (2 * pi * variance).log().sum() - 2 * self.code_scale.log().sum()
+        start = -0.5 * (distance + volume)
+        return torch.logaddexp(bound + log(1 - START_WEIGHT), start + log(START_WEIGHT))
 
     @torch.no_grad()
-    def start_at(self, mean: Tensor, loadings: Tensor, noise: Tensor) -> None:  # type: ignore[override]
+    def start_at(  # type: ignore[override]
+        self, mean: Tensor, loadings: Tensor, noise: Tensor, nudge: Tensor
+    ) -> None:
         r"""Start at a factor model, :math:`x = \mu + W^\top z + \varepsilon`, and its posterior:
 
         .. math:: \mu_j(x) = \frac{w_j^\top \Psi^{-1} (x - \mu)}{1 + g_j}, \qquad
@@ -319,6 +354,8 @@ class VariationalAutoencoder(Autoencoder):
             :math:`W`, its rows orthogonal under :math:`\Psi^{-1}`.
         noise : Tensor of shape (n_features,)
             :math:`\Psi`, positive.
+        nudge : Tensor of shape (n_components, n_features)
+            What is added to the means that read nothing.
         """
         precision = loadings / noise
         gain = 1 + (precision * loadings).sum(dim=1)
@@ -331,7 +368,9 @@ class VariationalAutoencoder(Autoencoder):
         if self.log_noise is not None:
             self.output_scale.copy_((noise / self.likelihood.variance).sqrt())
         zero = mean.new_zeros(())
-        self.set_paths((zero, zero), (zero, zero))  # no departure before the first step
+        departure = torch.cat([nudge, torch.zeros_like(nudge)])
+        offset = -departure @ mean
+        self.set_paths((departure, offset), (zero, zero))
 
 
 def log_mean_exp(log_weights: Tensor) -> Tensor:
