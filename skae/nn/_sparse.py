@@ -18,8 +18,8 @@ DEAD_AFTER = 50
 NESTED = 0.5
 """Weight of the error of a pursuit's first half."""
 
-REVIVAL = 1 / 32
-"""Weight of what dead components leave unexplained."""
+REVIVAL = 1.0
+"""Weight of what dead components leave unexplained; a thirty-second revives none of them."""
 
 BANDWIDTH = 0.5
 """Width of the kernel that stands in for a step's derivative, as a share of the threshold."""
@@ -175,7 +175,7 @@ class SparseAutoencoder(Autoencoder):
         return self.compare(self.output(z), x, hit) + charge
 
     def revival(self, z: Tensor, residual: Tensor) -> Tensor:
-        """What dead atoms leave of the others' residual, in nats per sample, at a small weight."""
+        """What dead atoms leave of the others' residual, in nats per sample."""
         with torch.no_grad():
             self.idle.add_(1).masked_fill_((z != 0).any(dim=0), 0)
             dead = self.idle > DEAD_AFTER
