@@ -31,11 +31,6 @@ MOST_TRIMMED = 0.5 - float(np.finfo(np.float64).eps)
 """Half of the rows can be outliers, but fewer than half are left out of a robust fit."""
 
 
-def _explains(detector: "AutoencoderOutlierDetector") -> bool:
-    estimator = getattr(detector, "estimator_", None) or detector._unfitted()
-    return hasattr(estimator, "explain")
-
-
 @dataclass(eq=False, repr=False, kw_only=True)
 class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Outliers are the rows of low density under a model of the others.
@@ -326,7 +321,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         n_below = np.searchsorted(self.calibration_scores_, scores, side="right")
         return (1 + n_below) / (len(self.calibration_scores_) + 1)
 
-    @available_if(_explains)
+    @available_if(lambda detector: hasattr(detector._unfitted(), "explain"))
     def explain(self, X):
         """What the wrapped estimator says of the reasons; there only if it has ``explain``.
 
