@@ -102,8 +102,8 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
     ----------
     .. [1] Laxhammar & Falkman (2010). Conformal prediction for distribution-independent anomaly
        detection in streaming vessel data. StreamKDD.
-    .. [2] Bates, Candès, Lei, Romano & Sesia (2023). Testing for outliers with conformal p-values,
-       eq. 1. Annals of Statistics 51.
+    .. [2] Bates, Candès, Lei, Romano & Sesia (2023). Testing for outliers with conformal p-values.
+       Annals of Statistics 51.
 
     Examples
     --------

@@ -3,13 +3,14 @@
 Which rows do not belong, and how sure is it?
 =============================================
 
-Points along a bent line, and later some that do not lie on it. PCA knows straight lines, an isolation
-forest boxes. An autoencoder with one component follows the bend. All three are allowed the same share of
-false alarms, and held-out rows see to it that they keep to it.
+Points along a bent line, and later some that do not lie on it. PCA knows straight lines, an
+isolation forest boxes. An autoencoder with one component follows the bend. All three are allowed
+the same share of false alarms, and held-out rows see to it that they keep to it.
 """
 
 # %%
-# 1,500 normal points to learn from, 2,000 more to count false alarms by, and 2,000 points from anywhere.
+# 1,500 normal points to learn from, 2,000 more to count false alarms by, and 2,000 points from
+# anywhere.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
@@ -50,9 +51,7 @@ for name, detector in detectors.items():
 # Colours are p-values: the share of normal points that are as unusual. White is 5 % and less, what
 # `predict` calls an outlier.
 x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-1.6, 1.9, 200))
-figure, axes = plt.subplots(
-    1, 3, figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained"
-)
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained")
 for ax, (name, detector) in zip(axes, detectors.items(), strict=True):
     p = detector.predict_pvalue(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
     levels = ax.contourf(x, y, p, levels=[0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1], cmap="Blues")
