@@ -14,12 +14,14 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.callback import ProgressBar
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderTransformer
@@ -308,6 +310,12 @@ class TestTheWrappedEstimator:
         own = clone(detector).set_params(**{f"estimator__{name}": 7}).fit(blobs)
         assert own.estimator_.get_params()[name] == 7
         assert detector.fit(blobs).estimator_.get_params()[name] == 3
+
+    def test_says_whether_cells_may_be_missing(self, blobs):
+        blobs[0, 0] = np.nan
+        for model, missing in ((PCA(1), False), (IsolationForest(n_estimators=5), True)):
+            assert get_tags(AutoencoderOutlierDetector(model)).input_tags.allow_nan == missing
+        assert AutoencoderOutlierDetector(model).fit_predict(blobs).shape == (60,)
 
     def test_explains_if_it_can(self, blobs):
         for estimator in (FirstColumn(), FROZEN, make_pipeline(StandardScaler(), PCA())):
