@@ -1,11 +1,11 @@
 """The plain autoencoder: nothing is added to the base."""
 
-from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
 
 
 @variant
-class AutoencoderTransformer(BaseAutoencoder):
+class AutoencoderTransformer(BottleneckAutoencoder):
     r"""Autoencoder that starts as PCA and keeps what beats it on held-out rows.
 
     The encoder and the decoder are each the sum of a linear path and a network,

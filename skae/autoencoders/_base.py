@@ -4,7 +4,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from numbers import Integral
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
+from skae.autoencoders._reading import Reading
 from skae.autoencoders._start import Units
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -38,9 +38,6 @@ from skae.training import (
 )
 
 FLOATS = (np.float64, np.float32)
-
-MAX_CODES = 2**26
-"""Cells of codes wider than the data that their axes are found by: 512 MiB."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -196,44 +193,33 @@ class BaseAutoencoder(
         self, X: np.ndarray, fitting: Fitting, units: Units, architecture: dict, fitted: Fitted
     ) -> dict[str, Any]:
         """What training has found, in the words of scikit-learn."""
-        module, (n_samples, n_features) = fitted.module, X.shape
-
-        def squared_residual(x: torch.Tensor) -> torch.Tensor:
-            return (x - module.decode(module.encode(x))).square().sum(dim=1)
-
-        on_cpu = partial(map_rows, device="cpu", dtype=np.dtype(np.float64))
-        width = max(n_features, architecture["coders"]["n_components"])
-        step = ceil(n_samples * width / MAX_CODES) if width > n_features else 1
-        Z = on_cpu(module.encode, fitting.X[::step], width=width)
-        residual = on_cpu(squared_residual, fitting.X, width=width)
-        total_variance = fitting.X.var(axis=0, ddof=min(1, n_samples - 1)).sum()
-        axes = self._axes(
-            Z,
-            partial(on_cpu, module.decode, width=width),
-            explained=total_variance - residual.sum() / max(1, n_samples - 1),
-            whiten=self.whiten,
+        module, record, squared_unit = fitted.module, fitted.record, units.squared_scale
+        reading = Reading(
+            module=module,
+            X=fitting.X,
+            n_components=architecture["coders"]["n_components"],
+            axes_of=partial(self._axes, whiten=self.whiten),
+            unit=self._code_unit(units),
             seed=fitting.seed,
         )
-        n_components, unit = len(axes.variance), self._code_unit(units)
-        noise_variance = self._noise_variance(residual, X.shape, n_components)
+        axes, n_components = reading.axes, len(reading.axes.variance)
+        noise_variance = self._noise_variance(reading.squared_residual, X.shape, n_components)
         location, scale = (to_tensor(np.asarray(part), dtype=torch.float64) for part in units)
-        canonical = Canonical(module, location, scale, axes.code_map(unit))
-        record, squared_unit = fitted.record, units.squared_scale
+        density = self._density(reading, noise_variance)
+        canonical = Canonical(module, location, scale, reading.code_map, density)
         return {
             "module_": canonical.to(getattr(torch, X.dtype.name)),
             "n_components_": n_components,
             "mean_": X.mean(axis=0, dtype=np.float64).astype(X.dtype),
             "explained_variance_": axes.variance * squared_unit,
-            "explained_variance_ratio_": axes.variance / (total_variance or 1.0),
+            "explained_variance_ratio_": axes.variance / (reading.total_variance or 1.0),
             "noise_variance_": noise_variance * squared_unit,
             "n_iter_": max(1, len(record.losses)) if record else 1,
             "best_iter_": fitted.best,
             "loss_curve_": [sum(losses.values()) for losses in record.losses] if record else [],
             "validation_scores_": fitted.scores,
-            "_density": self._code_density(Z, axes, noise_variance),
-            "_code_std": axes.std * unit,
             "_fitted_architecture": architecture,
-            **self._own_attributes(module, Z, axes, units),
+            **self._own_attributes(reading, units),
         }
 
     # Using it
@@ -314,17 +300,7 @@ class BaseAutoencoder(
             If X has a number of columns other than ``n_features_in_``, or is not finite.
         """
         X = self._rows(X)
-        scale = float(self.module_.scale)
-
-        def code_and_residual(module: Canonical, x: torch.Tensor) -> torch.Tensor:
-            z = module.encode(x)
-            residual = ((x - module.decode(z)) / module.scale).square().sum(dim=1, keepdim=True)
-            return torch.hstack([z, residual])
-
-        described = self._map(code_and_residual, X, np.float64)
-        W, squared_residual = described[:, :-1] / self._code_std, described[:, -1]
-        log_density = self._density.log_density(W, squared_residual, self.n_features_in_)
-        return log_density - self.n_features_in_ * np.log(scale)
+        return self._map(Canonical.log_density, X, np.float64, width=self.module_.density.width)
 
     def score(self, X, y=None):
         """Mean log-density of some rows, so that a grid search maximises held-out likelihood.

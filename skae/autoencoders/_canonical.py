@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
-from torch import nn
 
-from skae.nn import CodeMap, CodeOrder
+from skae.nn import CodeMap, CodeOrder, Tensors, slopes
 from skae.training import to_tensor
 
 PROBES = 2**15
@@ -29,7 +28,7 @@ class CodeAxes:
     variance: np.ndarray
     std: np.ndarray
 
-    def code_map(self, unit: float) -> nn.Module:
+    def code_map(self, unit: float) -> Tensors:
         """The map from a module's codes to these components, times a unit."""
         raise NotImplementedError
 
@@ -52,8 +51,12 @@ class Basis(CodeAxes):
     matrix: np.ndarray
     inverse: np.ndarray
 
-    def code_map(self, unit: float) -> nn.Module:
-        return CodeMap(*map(to_tensor, (self.center, self.matrix * unit, self.inverse / unit)))
+    def code_map(self, unit: float) -> Tensors:
+        return CodeMap(
+            center=to_tensor(self.center),
+            basis=to_tensor(self.matrix * unit),
+            basis_inverse=to_tensor(self.inverse / unit),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,34 +76,8 @@ class Order(CodeAxes):
     order: np.ndarray
     width: np.ndarray
 
-    def code_map(self, unit: float) -> nn.Module:
-        return CodeOrder(to_tensor(self.order), to_tensor(self.width * unit))
-
-
-def jacobian(decode: Callable, Z: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    r"""Derivatives of a decoder along some directions, by central differences.
-
-    They ask nothing of the decoder but values, so any module will do; in float64 they are good to
-    about 1e-9 of the decoder's output.
-
-    Parameters
-    ----------
-    decode : callable
-        Maps codes of shape (n, n_components) to outputs of shape (n, n_features), in float64.
-    Z : ndarray of shape (n, n_components)
-        Where.
-    directions : ndarray of shape (n_directions, n_components)
-        Along what.
-
-    Returns
-    -------
-    J : ndarray of shape (n_directions, n, n_features)
-        :math:`J_{d}(z) = \partial_t\, g(z + t\,u_d)` at :math:`t = 0`.
-    """
-    step = 1e-4
-    return np.stack(
-        [(decode(Z + step * u) - decode(Z - step * u)) / (2 * step) for u in directions]
-    )
+    def code_map(self, unit: float) -> Tensors:
+        return CodeOrder(order=to_tensor(self.order), width=to_tensor(self.width * unit))
 
 
 def canonical_basis(
@@ -146,7 +123,7 @@ def canonical_basis(
 
     n_rows = min(n_samples, max(32, PROBES // n_components))
     rows = check_random_state(seed).choice(n_samples, n_rows, replace=False)
-    J = jacobian(decode, Z[rows], unwhiten)
+    J = np.stack(slopes(decode, Z[rows], unwhiten))
     metric = np.einsum("anf,bnf->ab", J, J, optimize=True) / n_rows
     driven, rotation = np.linalg.eigh(metric)
     driven, rotation = np.maximum(driven[::-1], 0.0), rotation[:, ::-1]
@@ -189,12 +166,12 @@ def own_axes(
     variance = Z.var(axis=0, ddof=min(1, n_samples - 1))
     n_rows = min(n_samples, max(1, PROBES // 8 // n_components))
     rows = Z[check_random_state(seed).choice(n_samples, n_rows, replace=False)]
-    slopes = np.empty(n_components)
+    steepness = np.empty(n_components)
     for j in range(n_components):
         direction = np.zeros((1, n_components))
         direction[0, j] = 1.0
-        slopes[j] = np.square(jacobian(decode, rows, direction)).sum(axis=2).mean()
-    driven = variance * slopes
+        steepness[j] = np.square(slopes(decode, rows, direction)).sum(axis=2).mean()
+    driven = variance * steepness
     if explained > 0 and driven.sum() > 0:
         driven = driven * (explained / driven.sum())
     order = np.argsort(-driven, kind="stable")

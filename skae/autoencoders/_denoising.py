@@ -3,14 +3,15 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae.autoencoders._base import FLOATS, BaseAutoencoder
+from skae.autoencoders._base import FLOATS
+from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
 from skae.nn import Canonical
 from skae.training import to_numpy
 
 
 @variant
-class DenoisingAutoencoder(BaseAutoencoder):
+class DenoisingAutoencoder(BottleneckAutoencoder):
     r"""Autoencoder that is shown corrupted rows and learns to give back the clean ones.
 
     .. math:: \min \; \mathbb{E}_x \, \mathbb{E}_{\tilde x \sim c(\tilde x | x)} \,

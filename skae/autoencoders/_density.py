@@ -1,123 +1,306 @@
-"""The density behind `score_samples`."""
+"""The density behind `score_samples`: Gaussians over the code and what it leaves out."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import chi2
+from sklearn.covariance import ledoit_wolf
+
+from skae.nn import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.training import to_tensor
+
+C_STEPS = 5
+"""Refits on the most central rows; few change after that."""
+
+MAX_COLUMNS = 2048
+"""Widest pair of code and residual that covariances between all columns are estimated for."""
+
+N_GAUSSIANS = 3
+"""In a mixture."""
+
+SMOOTHING = 1e-2
+"""Added to the variances of a mixture's parts, as a share of the whole."""
+
+PSEUDO_ROWS = 1.0
+"""Rows with a residual of average size that each feature's own are pooled with."""
 
 
-class CodeDensity(NamedTuple):
-    r"""A Gaussian over the code and one over what the code leaves out.
-
-    .. math:: \log p(x) = -\tfrac12 \Bigl[ \sum_j \bigl(w_j^2 + \log \lambda_j\bigr)
-        + \tfrac{\|x - \hat x\|^2}{\sigma^2} + (d - k) \log \sigma^2 + d \log 2\pi \Bigr]
-
-    for a code w that is divided by its standard deviations.
-
-    For a linear decoder it is the density of probabilistic PCA [1]_.
+class Gaussians(NamedTuple):
+    """Means, whiteners and residual covariances: see `skae.nn.GaussianDensity`.
 
     Parameters
     ----------
-    variance : ndarray of shape (n_components,)
-        :math:`\lambda`, the output variance that each component drives.
-    noise_variance : float
-        :math:`\sigma^2`, that of each of the d - k dimensions left out.
+    log_weight : ndarray of shape (n_gaussians,)
+        Of each.
+    mean : ndarray of shape (n_gaussians, p)
+        Of the pair.
+    whitener : ndarray of shape (n_gaussians, p) or (n_gaussians, p, p)
+        Of the pair.
+    residual_covariance : ndarray of shape (n_gaussians, n_features[, n_features])
+        Of the residual alone.
+    """
+
+    log_weight: np.ndarray
+    mean: np.ndarray
+    whitener: np.ndarray
+    residual_covariance: np.ndarray
+
+    def log_density(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the pairs themselves, up to a constant, and squared distances from the likeliest."""
+        distances, terms = [], []
+        for weight, mean, whitener, _ in zip(*self, strict=True):
+            flat = whitener.ndim == 1
+            white = (pairs - mean) * whitener if flat else (pairs - mean) @ whitener
+            volume = np.log(whitener).sum() if flat else np.linalg.slogdet(whitener)[1]
+            distances.append(np.square(white).sum(axis=1))
+            terms.append(weight + volume - 0.5 * distances[-1])
+        nearest = np.argmax(terms, axis=0)[None]
+        distance = np.take_along_axis(np.array(distances), nearest, axis=0)[0]
+        return np.logaddexp.reduce(terms, axis=0), distance
+
+    def spread(self, factor: float) -> "Gaussians":
+        """The same with all covariances multiplied by a factor."""
+        return self._replace(
+            whitener=self.whitener / np.sqrt(factor),
+            residual_covariance=self.residual_covariance * factor,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """Rows as an autoencoder describes them.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n, n_components)
+        Codes over their standard deviations.
+    R : ndarray of shape (n, n_features)
+        Residuals.
+    freedom : ndarray of shape (n_features,)
+        Share of each feature's variance that the decoder's image leaves free, in [0, 1]; the mean
+        is (d - k) / d.
+    floor : float
+        The least variance there is.
+    """
+
+    W: np.ndarray
+    R: np.ndarray
+    freedom: np.ndarray
+    floor: float
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """Codes and residuals, side by side."""
+        return np.hstack([self.W, self.R])
+
+    def of(self, rows: np.ndarray) -> "Described":
+        """Some of the rows."""
+        return Described(W=self.W[rows], R=self.R[rows], freedom=self.freedom, floor=self.floor)
+
+    def noise_variance(self) -> float:
+        """Of each dimension that the code leaves out, as PCA counts it."""
+        found = residual_variance(np.square(self.R).sum(axis=1), self.R.shape, self.W.shape[1])
+        return max(found, self.floor)
+
+
+def isotropic(rows: Described, seed: int) -> Gaussians:
+    """One variance for all residuals."""
+    return separate(rows, np.full(rows.R.shape[1], rows.noise_variance()))
+
+
+def diagonal(rows: Described, seed: int) -> Gaussians:
+    r"""A residual variance for each feature.
+
+    .. math:: v_j = \frac{\sum_i r_{ij}^2 + \sigma^2}{(n - 1)\,(1 - h_j) + 1}
+
+    where :math:`h_j` is what the decoder's image takes of feature j. Were the noise isotropic, this
+    would be its variance, for every feature.
+    """
+    total = np.square(rows.R).sum(axis=0) + PSEUDO_ROWS * rows.noise_variance()
+    counts = max(len(rows.R) - 1, 0) * rows.freedom + PSEUDO_ROWS
+    return separate(rows, np.maximum(total / counts, rows.floor))
+
+
+def separate(rows: Described, residual_variance: np.ndarray) -> Gaussians:
+    """Independent components and residuals."""
+    n_rows, n_components = rows.W.shape
+    variance = rows.W.var(axis=0, ddof=1) if n_rows > 1 else np.ones(n_components)
+    variance = np.where(variance > 0, variance, 1.0)
+    mean = np.hstack([rows.W.mean(axis=0), np.zeros(len(residual_variance))])
+    whitener = np.hstack([variance, residual_variance]) ** -0.5
+    return Gaussians(np.zeros(1), mean[None], whitener[None], residual_variance[None])
+
+
+def full(rows: Described, seed: int) -> Gaussians:
+    """One covariance for the code and the scaled residuals together, shrunk (Ledoit and Wolf)."""
+    if sum(rows.W.shape[1:] + rows.R.shape[1:]) > MAX_COLUMNS or len(rows.W) < 2:
+        return diagonal(rows, seed)
+    mean, scale, covariance = shrunk(rows)
+    return dense(np.ones(1), mean[None], (covariance * np.outer(scale, scale))[None], rows)
+
+
+def mixture(rows: Described, seed: int) -> Gaussians:
+    """A few Gaussians, found where the whole is white."""
+    from sklearn.mixture import GaussianMixture  # slow to import
+
+    n_rows = len(rows.W)
+    if sum(rows.W.shape[1:] + rows.R.shape[1:]) > MAX_COLUMNS or n_rows < 2 * N_GAUSSIANS:
+        return full(rows, seed)
+    mean, scale, covariance = shrunk(rows)
+    values, axes = np.linalg.eigh(covariance)
+    colour = (axes * np.sqrt(values)).T * scale
+    white = (rows.pairs - mean) @ np.linalg.inv(colour)
+    found = GaussianMixture(
+        N_GAUSSIANS, covariance_type="tied", reg_covar=SMOOTHING, random_state=seed
+    ).fit(white)
+    covariances = np.stack([colour.T @ found.covariances_ @ colour] * N_GAUSSIANS)
+    return dense(found.weights_, found.means_ @ colour + mean, covariances, rows)
+
+
+def shrunk(rows: Described) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean of the pairs, units, and their covariance in these units."""
+    pairs = rows.pairs
+    scale = 1 / diagonal(rows, 0).whitener[0]
+    mean = pairs.mean(axis=0)
+    covariance = ledoit_wolf((pairs - mean) / scale, assume_centered=True)[0]
+    return mean, scale, covariance + np.finfo(float).eps ** 0.5 * np.eye(len(mean))
+
+
+def dense(weights, means, covariances, rows: Described) -> Gaussians:
+    """Gaussians with covariances between all columns."""
+    k = rows.W.shape[1]
+    whiteners = np.linalg.inv(np.linalg.cholesky(covariances)).transpose(0, 2, 1)
+    return Gaussians(np.log(weights), means, whiteners, covariances[:, k:, k:])
+
+
+DENSITIES: dict[str, Callable[[Described, int], Gaussians]] = {
+    "isotropic": isotropic,
+    "diagonal": diagonal,
+    "full": full,
+    "mixture": mixture,
+}
+
+
+def central(kind: str, rows: Described, support_fraction: float, seed: int) -> Gaussians:
+    """Gaussians fitted to the most central rows: the concentration steps of robust covariance.
+
+    Parameters
+    ----------
+    kind : key of ``DENSITIES``
+        What is fitted.
+    rows : Described
+        All of them.
+    support_fraction : float
+        Share of the rows that count, in (0, 1]; 1 is an ordinary fit.
+    seed : int
+        Starts a mixture.
+
+    Returns
+    -------
+    found : Gaussians
+        Spread so that the median distance of all rows is that of a normal distribution.
 
     References
     ----------
-    .. [1] Tipping & Bishop (1999). Probabilistic principal component analysis, eq. 4. JRSS B 61.
+    .. [1] Rousseeuw & Van Driessen (1999). A fast algorithm for the minimum covariance determinant
+       estimator. Technometrics 41.
     """
-
-    variance: np.ndarray
-    noise_variance: float
-
-    def log_density(
-        self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
-    ) -> np.ndarray:
-        """Logarithm of the density.
-
-        Parameters
-        ----------
-        W : ndarray of shape (n, n_components)
-            Codes over their standard deviations, so that a typical value is 1.
-        squared_residual : ndarray of shape (n,)
-            Squared distance of each sample from its reconstruction.
-        n_features : int
-            Dimension d of the data.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n,)
-            In nats.
-        """
-        # A likelihood needs a floor: a variance of exactly zero would make it infinite.
-        largest = max(float(self.variance.max()), self.noise_variance)
-        floor = np.finfo(np.float64).eps * largest if largest > 0 else 1.0
-        variance = np.maximum(self.variance, floor)
-        noise_variance = max(self.noise_variance, floor)
-        n_left = max(n_features - len(variance), 0)
-        distance = (W**2).sum(axis=1) + squared_residual / noise_variance
-        volume = np.log(variance).sum() + n_left * np.log(noise_variance)
-        return -0.5 * (distance + volume + n_features * np.log(2 * np.pi))
+    found = DENSITIES[kind](rows, seed)
+    n_kept = max(2, int(np.ceil(support_fraction * len(rows.W))))
+    if n_kept >= len(rows.W):
+        return found
+    pairs = rows.pairs
+    for _ in range(C_STEPS):
+        log_density, _ = found.log_density(pairs)
+        found = DENSITIES[kind](rows.of(np.argsort(-log_density, kind="stable")[:n_kept]), seed)
+    _, distance = found.log_density(pairs)
+    factor = np.median(distance) / chi2.median(max(rows.W.shape[1], rows.R.shape[1]))
+    return found.spread(factor) if factor > 0 else found
 
 
-class SparseCodeDensity(NamedTuple):
-    r"""A spike at zero and a Laplace slab for each component, and a Gaussian over the residual.
-
-    .. math:: \log p(x) \approx \log \mathcal{N}(x - \hat x; 0, \sigma^2 I)
-        + \sum_{z_j = 0} \log (1 - \rho_j)
-        + \sum_{z_j \ne 0} \Bigl[\log \frac{\rho_j}{2 m_j} - \frac{|z_j|}{m_j}
-        + \tfrac12 \log 2 \pi \sigma^2\Bigr]
-
-    The last term is the volume over which a coefficient that is used may vary: Laplace's
-    approximation to the integral over codes, as if a row's atoms were orthogonal.
+def code_density(
+    kind: str,
+    W: np.ndarray,
+    R: np.ndarray,
+    decode: Callable,
+    *,
+    code_std: np.ndarray,
+    largest: float,
+    support_fraction: float,
+    seed: int,
+    n_probes: int,
+) -> GaussianDensity:
+    """The density of rows, from their codes and residuals.
 
     Parameters
     ----------
-    share : ndarray of shape (n_components,)
-        :math:`\rho`, how often a component is used, in (0, 1).
-    size : ndarray of shape (n_components,)
-        :math:`m`, its mean size when it is, over its standard deviation.
-    std : ndarray of shape (n_components,)
-        That standard deviation, in the units of the residual.
-    noise_variance : float
-        :math:`\sigma^2`, of each feature.
+    kind : key of ``DENSITIES``
+        Which.
+    W : ndarray of shape (n, n_components)
+        Codes over their standard deviations.
+    R : ndarray of shape (n, n_features)
+        Residuals.
+    decode : callable
+        Maps codes such as W to outputs, both ndarrays.
+    code_std : ndarray of shape (n_components,)
+        The standard deviations.
+    largest : float
+        Variance that the first component drives.
+    support_fraction : float
+        See `central`.
+    seed : int
+        Starts a mixture.
+    n_probes : int
+        Rows at which the decoder is differentiated.
+
+    Returns
+    -------
+    density : GaussianDensity
+        In float64.
     """
+    J = np.stack(slopes(decode, W[:n_probes], np.eye(W.shape[1])), axis=1)
+    _, size, Vt = np.linalg.svd(J, full_matrices=False)
+    taken = np.square(Vt * (size > 1e-8 * size.max(initial=0.0))[..., None]).sum(axis=1)
+    largest = max(largest, float(np.square(R).mean()))
+    floor = np.finfo(np.float64).eps * largest if largest > 0 else 1.0
+    rows = Described(W=W, R=R, freedom=(1 - taken.mean(axis=0)).clip(0, 1), floor=floor)
+    parts: dict[str, Any] = central(kind, rows, support_fraction, seed)._asdict()
+    parts |= {"code_std": code_std, "floor": np.asarray(floor)}
+    return GaussianDensity(**{name: to_tensor(part) for name, part in parts.items()})
 
-    share: np.ndarray
-    size: np.ndarray
-    std: np.ndarray
-    noise_variance: float
 
-    @classmethod
-    def of(cls, Z: np.ndarray, std: np.ndarray, noise_variance: float) -> "SparseCodeDensity":
-        """The density of some codes.
+def spike_and_slab(
+    W: np.ndarray, length: np.ndarray, *, code_std: np.ndarray, noise_variance: float
+) -> SpikeAndSlabDensity:
+    """The density of rows with sparse codes.
 
-        Parameters
-        ----------
-        Z : ndarray of shape (n_samples, n_components)
-            Codes, in the units of the residual.
-        std : ndarray of shape (n_components,)
-            What they will be divided by.
-        noise_variance : float
-            Of each feature.
-        """
-        n_used = (Z != 0).sum(axis=0)
-        mean_size = np.abs(Z).sum(axis=0) / np.maximum(n_used, 1)
-        return cls((n_used + 0.5) / (len(Z) + 1), mean_size / std, std, noise_variance)
+    Parameters
+    ----------
+    W : ndarray of shape (n, n_components)
+        Codes over their standard deviations.
+    length : ndarray of shape (n_components,)
+        What a W of 1 is in the units of the residual.
+    code_std : ndarray of shape (n_components,)
+        The standard deviations that make W of codes.
+    noise_variance : float
+        Of each feature, positive.
 
-    def log_density(
-        self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
-    ) -> np.ndarray:
-        """Logarithm of the density; see `CodeDensity.log_density`."""
-        floor = np.finfo(np.float64).eps * float(np.square(self.std).max())
-        noise_variance = max(self.noise_variance, floor)
-        log_volume = np.log(2 * np.pi * noise_variance)
-        log_size = np.log(2 * self.size.clip(1e-8) * self.std)
-        slab = np.log(self.share) - log_size + 0.5 * log_volume
-        used = W != 0
-        code = np.where(used, slab - np.abs(W) / self.size.clip(1e-8), np.log1p(-self.share))
-        residual = squared_residual / noise_variance + n_features * log_volume
-        return code.sum(axis=1) - 0.5 * residual
+    Returns
+    -------
+    density : SpikeAndSlabDensity
+        In float64.
+    """
+    n_used = (W != 0).sum(axis=0)
+    parts: dict[str, Any] = {
+        "code_std": code_std,
+        "share": (n_used + 0.5) / (len(W) + 1),
+        "size": (np.abs(W).sum(axis=0) / np.maximum(n_used, 1)).clip(1e-8),
+        "length": length,
+        "noise_variance": np.asarray(noise_variance),
+    }
+    return SpikeAndSlabDensity(**{name: to_tensor(part) for name, part in parts.items()})
 
 
 def residual_variance(

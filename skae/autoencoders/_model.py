@@ -10,8 +10,9 @@ import torch
 
 from skae.autoencoders._canonical import CodeAxes, canonical_basis
 from skae.autoencoders._corruption import noise_from
-from skae.autoencoders._density import CodeDensity, residual_variance
+from skae.autoencoders._density import residual_variance
 from skae.autoencoders._parameters import Parameters
+from skae.autoencoders._reading import Reading
 from skae.autoencoders._sizes import (
     activation,
     auto,
@@ -23,7 +24,7 @@ from skae.autoencoders._sizes import (
     peak_learning_rate,
 )
 from skae.autoencoders._start import Axes, Units, denoising_axes, principal_axes
-from skae.nn import Autoencoder, coders
+from skae.nn import Autoencoder, Tensors, coders
 from skae.training import Trainer
 
 
@@ -125,10 +126,10 @@ class Model(Parameters):
         """Of each dimension that the code leaves out, from the rows' squared residuals."""
         return residual_variance(squared_residual, shape, n_components)
 
-    def _code_density(self, Z: np.ndarray, axes: CodeAxes, noise_variance: float) -> CodeDensity:
-        """Of codes over their standard deviations and of squared residuals, in the same units."""
-        return CodeDensity(axes.variance, noise_variance)
+    def _density(self, reading: Reading, noise_variance: float) -> Tensors | None:
+        """What `score_samples` evaluates; None if the module has a density of its own."""
+        return None
 
-    def _own_attributes(self, module: Autoencoder, Z: np.ndarray, axes: CodeAxes, units: Units):
+    def _own_attributes(self, reading: Reading, units: Units) -> dict[str, Any]:
         """What a variant has to add."""
         return {}

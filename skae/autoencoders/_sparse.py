@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._canonical import own_axes
-from skae.autoencoders._density import SparseCodeDensity
+from skae.autoencoders._density import spike_and_slab
 from skae.autoencoders._documentation import variant
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._sizes import auto
@@ -199,13 +199,20 @@ class SparseAutoencoder(BaseAutoencoder):
     def _noise_variance(self, squared_residual, shape, n_components):
         return float(squared_residual.mean()) / shape[1]  # no dimension is left out or kept
 
-    def _code_density(self, Z, axes, noise_variance):
-        return SparseCodeDensity.of(Z[:, axes.order], axes.std / axes.width, noise_variance)
+    def _density(self, reading, noise_variance):
+        axes, unit = reading.axes, reading.axes.std / reading.axes.width
+        floor = np.finfo(np.float64).eps * float(np.square(unit).max())
+        return spike_and_slab(
+            reading.Z[:, axes.order] / unit,
+            unit,
+            code_std=reading.code_std,
+            noise_variance=max(noise_variance, floor),
+        )
 
-    def _own_attributes(self, module, Z, axes, units):
-        density = (Z[:, axes.order] != 0).mean(axis=0)
+    def _own_attributes(self, reading, units):
+        density = (reading.Z[:, reading.axes.order] != 0).mean(axis=0)
         return {
-            "components_": to_numpy(module.decoder.path.atoms)[axes.order],
+            "components_": to_numpy(reading.module.decoder.path.atoms)[reading.axes.order],
             "activation_density_": density,
             "dead_components_": density == 0,
         }

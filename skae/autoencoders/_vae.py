@@ -155,8 +155,9 @@ class VAETransformer(BaseAutoencoder):
     def _code_unit(self, units):
         return 1.0  # that of the prior
 
-    def _own_attributes(self, module, Z, axes, units):
-        attributes = {"active_components_": Z[:, axes.order].var(axis=0) > ACTIVE}
+    def _own_attributes(self, reading, units):
+        module = reading.module
+        attributes = {"active_components_": reading.Z[:, reading.axes.order].var(axis=0) > ACTIVE}
         if module.log_noise is not None:
             variance = to_numpy(module.likelihood.variance * module.noise_scale**2)
             variance = variance * units.squared_scale

@@ -1,8 +1,10 @@
 """Modules and losses: torch only."""
 
+from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._corruptions import CORRUPTIONS, Corruption
+from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
-from skae.nn._module import Autoencoder, Canonical, CodeMap, CodeOrder, Turn
+from skae.nn._module import Autoencoder, Turn
 from skae.nn._networks import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -13,6 +15,7 @@ from skae.nn._networks import (
     coders,
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
+from skae.nn._tensors import Tensors
 from skae.nn._variational import LIKELIHOODS, VariationalAutoencoder
 
 __all__ = [
@@ -31,9 +34,13 @@ __all__ = [
     "Corruption",
     "DenseNetwork",
     "ForeignNetwork",
+    "GaussianDensity",
     "Reconstruction",
     "SparseAutoencoder",
+    "SpikeAndSlabDensity",
+    "Tensors",
     "Turn",
     "VariationalAutoencoder",
     "coders",
+    "slopes",
 ]

@@ -1,25 +1,108 @@
-"""The density against scipy's."""
+"""Fits of the density to codes and residuals."""
 
 import numpy as np
-from numpy.testing import assert_allclose
+import pytest
+import torch
 from scipy.stats import multivariate_normal
 
-from skae.autoencoders._density import CodeDensity, residual_variance
+from skae.autoencoders._density import DENSITIES, code_density, residual_variance
 
 
-def test_it_is_a_gaussian_along_the_code_and_across_it():
-    variance, noise_variance = np.array([3.0, 2.0]), 0.5
-    x = np.random.default_rng(0).normal(size=(6, 4))
-    expected = multivariate_normal(np.zeros(4), np.diag([3.0, 2.0, 0.5, 0.5])).logpdf(x)
-    density = CodeDensity(variance, noise_variance)
-    W, residual = x[:, :2] / np.sqrt(variance), (x[:, 2:] ** 2).sum(axis=1)
-    assert_allclose(density.log_density(W, residual, 4), expected)
+def describe(X, n_components):
+    """Principal components of centred rows, their residuals, deviations and decoder."""
+    variance, axes = np.linalg.eigh(np.cov(X, rowvar=False))
+    variance, axes = variance[::-1][:n_components], axes[:, ::-1][:, :n_components].T
+    std = np.sqrt(variance)
+    return X @ axes.T / std, X - X @ axes.T @ axes, std, axes
 
 
-def test_a_variance_of_zero_gives_a_finite_density():
-    density = CodeDensity(np.array([1.0, 0.0]), 0.0)
-    assert np.isfinite(density.log_density(np.zeros((1, 2)), np.ones(1), 5)).all()
-    assert np.isfinite(CodeDensity(np.zeros(1), 0.0).log_density(np.zeros((1, 1)), np.zeros(1), 2))
+def fitted(kind, X, n_components, support_fraction=1.0):
+    W, R, std, axes = describe(X, n_components)
+    density = code_density(
+        kind,
+        W,
+        R,
+        lambda W: W * std @ axes,
+        code_std=std,
+        largest=std[0] ** 2,
+        support_fraction=support_fraction,
+        seed=0,
+        n_probes=32,
+    )
+
+    def log_density(X):
+        W, R = X @ axes.T / std, X - X @ axes.T @ axes
+        decode = torch.tensor(std[:, None] * axes)
+        return density(torch.tensor(W), torch.tensor(R), lambda w: w @ decode).numpy()
+
+    return log_density
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    X = rng.normal(size=(400, 6)) @ np.diag([3.0, 2.0, 1.0, 0.5, 0.5, 0.5]) @ axes
+    return X - X.mean(axis=0)
+
+
+@pytest.mark.parametrize("kind", DENSITIES)
+def test_of_a_gaussian_every_kind_finds_the_gaussian(kind, rows):
+    expected = multivariate_normal(np.zeros(6), np.cov(rows, rowvar=False)).logpdf(rows)
+    found = fitted(kind, rows, 3)(rows)
+    assert abs(np.mean(found - expected)) < 0.1
+    assert np.corrcoef(found, expected)[0, 1] > 0.95
+
+
+def test_full_sees_what_depends_where_diagonal_does_not():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 4)) @ np.diag([5.0, 1.0, 1.0, 0.1])
+    X[:, 1:] = X[:, 1:] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    X -= X.mean(axis=0)
+    exact = multivariate_normal(np.zeros(4), np.cov(X, rowvar=False)).logpdf(X).mean()
+    assert fitted("full", X, 1)(X).mean() > exact - 0.05
+    assert fitted("diagonal", X, 1)(X).mean() < exact - 0.5
+
+
+def test_diagonal_finds_each_features_noise():
+    """Factor analysis: two strong factors, and noise of its own on each feature."""
+    rng = np.random.default_rng(0)
+    noise = np.array([0.1, 0.2, 0.5, 1.0, 0.1, 0.3, 0.2, 0.4, 0.1, 0.6])
+    loadings = 3 * rng.normal(size=(2, 10))
+    X = rng.normal(size=(5000, 2)) @ loadings + noise * rng.normal(size=(5000, 10))
+    X -= X.mean(axis=0)
+    exact = multivariate_normal(np.zeros(10), loadings.T @ loadings + np.diag(noise**2))
+    assert fitted("diagonal", X, 2)(X).mean() > exact.logpdf(X).mean() - 0.6
+    assert fitted("isotropic", X, 2)(X).mean() < exact.logpdf(X).mean() - 1.5
+
+
+def test_a_mixture_sees_groups():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(m, 0.3, size=(300, 3)) for m in (-4, 0, 4)])
+    X -= X.mean(axis=0)
+    between = np.full((1, 3), 2.0)
+    for kind, lower in (("full", False), ("mixture", True)):
+        log_density = fitted(kind, X, 1)
+        assert (log_density(between)[0] < np.percentile(log_density(X), 0.5)) == lower
+
+
+@pytest.mark.parametrize("kind", DENSITIES)
+def test_central_rows_make_it_robust(kind, rows):
+    """A tenth of far rows moves an ordinary fit, and hardly one to the central rows."""
+    rng = np.random.default_rng(1)
+    far = np.vstack([rows, rng.normal(size=(40, 6)) + 12])
+    clean = fitted(kind, rows, 3)(rows)
+    robust = fitted(kind, far, 3, support_fraction=0.8)
+    assert np.median(robust(rows)) > np.median(fitted(kind, far, 3)(rows))
+    assert robust(far[400:]).max() < np.percentile(robust(rows), 1)
+    assert np.corrcoef(robust(rows), clean)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize("kind", DENSITIES)
+def test_it_is_finite_without_variance(kind):
+    X = np.zeros((20, 4))
+    X[:, 0] = np.linspace(-1, 1, 20)
+    assert np.isfinite(fitted(kind, X, 1)(X + 0.1)).all()
 
 
 def test_residual_variance_counts_the_dimensions_left():

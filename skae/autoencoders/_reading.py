@@ -1,0 +1,108 @@
+"""How a trained module describes the rows that it was trained on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import ceil
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from skae.autoencoders._canonical import CodeAxes
+from skae.nn import Autoencoder
+from skae.training import map_rows
+
+MAX_CELLS = 2**26
+"""Of the codes that axes are found by, and of the pairs that a density is: 512 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Codes, residuals and axes, in the module's units, in float64.
+
+    Parameters
+    ----------
+    module : Autoencoder
+        In float64, on the CPU.
+    X : ndarray of shape (n_samples, n_features)
+        The training rows.
+    n_components : int
+        Width of the code.
+    axes_of : callable of (Z, decode), with ``explained`` and ``seed``
+        Finds the components that codes are read in.
+    unit : float
+        What codes are multiplied by.
+    seed : int
+        Of everything random.
+    """
+
+    module: Autoencoder
+    X: np.ndarray
+    n_components: int
+    axes_of: Callable[..., CodeAxes]
+    unit: float
+    seed: int
+
+    @property
+    def map(self) -> Callable[..., np.ndarray]:
+        """Apply a function of tensors to rows, chunk by chunk."""
+        width = max(self.X.shape[1], self.n_components)
+        return partial(map_rows, device="cpu", dtype=np.dtype(np.float64), width=width)
+
+    def _residual(self, x: Tensor) -> Tensor:
+        return x - self.module.decode(self.module.encode(x))
+
+    @cached_property
+    def squared_residual(self) -> np.ndarray:
+        """Squared distance of each row from its reconstruction, of shape (n_samples,)."""
+        return self.map(lambda x: self._residual(x).square().sum(dim=1), self.X)
+
+    @cached_property
+    def total_variance(self) -> float:
+        """Summed over the features."""
+        return float(self.X.var(axis=0, ddof=min(1, len(self.X) - 1)).sum())
+
+    @cached_property
+    def Z(self) -> np.ndarray:
+        """The module's codes; of rows at even distances, if they are wide and very many."""
+        n_samples, n_features = self.X.shape
+        too_many = ceil(n_samples * self.n_components / MAX_CELLS)
+        step = too_many if self.n_components > n_features else 1
+        return self.map(self.module.encode, self.X[::step])
+
+    @cached_property
+    def axes(self) -> CodeAxes:
+        """The components that codes are read in."""
+        explained = self.total_variance - self.squared_residual.sum() / max(1, len(self.X) - 1)
+        decode = partial(self.map, self.module.decode)
+        return self.axes_of(self.Z, decode, explained=explained, seed=self.seed)
+
+    @cached_property
+    def code_map(self) -> Any:
+        """From the module's codes to these components."""
+        return self.axes.code_map(self.unit)
+
+    @property
+    def code_std(self) -> np.ndarray:
+        """Standard deviations of the components."""
+        return self.axes.std * self.unit
+
+    @property
+    def some_rows(self) -> np.ndarray:
+        """As many rows, at even distances, as a density can be fitted to."""
+        n_cells = len(self.X) * (self.X.shape[1] + self.n_components)
+        return self.X[:: ceil(n_cells / MAX_CELLS)]
+
+    def codes(self) -> np.ndarray:
+        """Of some rows, over their standard deviations."""
+        Z = self.map(lambda x: self.code_map(self.module.encode(x)), self.some_rows)
+        return Z / self.code_std
+
+    def residuals(self) -> np.ndarray:
+        """Of the same rows."""
+        return self.map(self._residual, self.some_rows)
+
+    def decode(self, W: np.ndarray) -> np.ndarray:
+        """Rows for codes over their standard deviations."""
+        return self.map(lambda w: self.module.decode(self.code_map.undo(w)), W * self.code_std)

@@ -1,0 +1,144 @@
+"""A trained autoencoder in the units of its data, its codes in the order they are read in."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from skae.nn._density import DENSITIES
+from skae.nn._module import Autoencoder
+from skae.nn._tensors import Tensors, made_of
+
+
+class CodeMap(Tensors):
+    r"""An invertible affine map of codes, :math:`z \mapsto (z - c)\,T`.
+
+    Parameters
+    ----------
+    center : Tensor of shape (n_components,)
+        :math:`c`, the mean code.
+    basis, basis_inverse : Tensor of shape (n_components, n_components)
+        :math:`T` and its inverse.
+    """
+
+    center: Tensor
+    basis: Tensor
+    basis_inverse: Tensor
+
+    def forward(self, z: Tensor) -> Tensor:
+        """New codes of shape (n, n_components)."""
+        return (z - self.center) @ self.basis
+
+    def undo(self, z: Tensor) -> Tensor:
+        """The codes that `forward` maps to z."""
+        return z @ self.basis_inverse + self.center
+
+
+class CodeOrder(Tensors):
+    """Components in another order, each in units of its own: for codes whose axes have a meaning.
+
+    Parameters
+    ----------
+    order : Tensor of shape (n_components,), int64
+        Which component comes first, second, and so on.
+    width : Tensor of shape (n_components,)
+        What each is multiplied by, in the new order.
+    """
+
+    order: Tensor
+    width: Tensor
+
+    def forward(self, z: Tensor) -> Tensor:
+        """New codes of shape (n, n_components)."""
+        return z[:, self.order] * self.width
+
+    def undo(self, z: Tensor) -> Tensor:
+        """The codes that `forward` maps to z."""
+        return (z / self.width)[:, self.order.argsort()]
+
+
+class Canonical(nn.Module):
+    r"""A trained autoencoder in the units of its data, its code in a canonical basis.
+
+    .. math:: z = T\bigl(f\bigl(\tfrac{x - m}{s}\bigr)\bigr), \qquad
+        \hat x = s \, g(T^{-1}(z)) + m
+
+    with samples and codes as rows.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder
+        Works on data shifted by m and divided by s.
+    location : Tensor of shape (n_features,)
+        :math:`m`.
+    scale : Tensor of shape ()
+        :math:`s`, positive.
+    code_map : CodeMap or CodeOrder
+        :math:`T`.
+    density : one of ``DENSITIES``, or None
+        Of the autoencoder's data, if it has none of its own.
+    """
+
+    location: Tensor
+    scale: Tensor
+    autoencoder: Any
+    code_map: Any
+    density: Any
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        location: Tensor,
+        scale: Tensor,
+        code_map: Tensors,
+        density: Tensors | None,
+    ):
+        super().__init__()
+        self.autoencoder, self.code_map, self.density = autoencoder, code_map, density
+        self.register_buffer("location", location)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def of(cls, autoencoder: Autoencoder, tensors: dict[str, Tensor]) -> "Canonical":
+        """The module that some tensors, by the names in its ``state_dict``, were taken from."""
+        parts: dict[str, dict[str, Tensor]] = {"code_map": {}, "density": {}}
+        for name, tensor in tensors.items():
+            part, _, own = name.partition(".")
+            if part in parts:
+                parts[part][own] = tensor
+        module = cls(
+            autoencoder,
+            tensors["location"],
+            tensors["scale"],
+            made_of((CodeMap, CodeOrder), parts["code_map"]),
+            made_of(DENSITIES, parts["density"]) if parts["density"] else None,
+        )
+        module.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)
+        return module.eval()
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """What the autoencoder is shown of x, in its units."""
+        return (x - self.location) / self.scale
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes of shape (n, n_components)."""
+        return self.code_map(self.autoencoder.encode(self.standardize(x)))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Points of data space, of shape (n, n_features)."""
+        return self.autoencoder.decode(self.code_map.undo(z)) * self.scale + self.location
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstructions of shape (n, n_features)."""
+        return self.decode(self.encode(x))
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log-densities of shape (n,), in nats."""
+        y, density = self.standardize(x), self.density
+        z = self.autoencoder.encode(y)
+        w = self.code_map(z) / density.code_std
+
+        def decode(w: Tensor) -> Tensor:
+            return self.autoencoder.decode(self.code_map.undo(w * density.code_std))
+
+        log_density = density(w, y - self.autoencoder.decode(z), decode)
+        return log_density - x.shape[1] * self.scale.log()

@@ -1,0 +1,171 @@
+"""Densities of data: over the code of an autoencoder and over what the code leaves out."""
+
+from collections.abc import Callable
+from math import log, pi
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skae.nn._tensors import Tensors
+
+STEP = 1e-4
+"""Of differences, as a share of a direction."""
+
+
+def slopes(decode: Callable, z: Any, directions: Any) -> list:
+    r"""Derivatives of a decoder along some directions, by central differences.
+
+    They ask nothing of the decoder but values, so any module will do; in float64 they are good to
+    about 1e-9 of the decoder's output.
+
+    Parameters
+    ----------
+    decode : callable
+        Maps codes of shape (n, n_components) to outputs of shape (n, n_features), in float64.
+    z : array or Tensor of shape (n, n_components)
+        Where.
+    directions : array or Tensor of shape (n_directions, n_components)
+        Along what, each as long as a code of its kind may be.
+
+    Returns
+    -------
+    J : list of arrays or Tensors of shape (n, n_features)
+        :math:`\partial_t\, g(z + t\,u)` at :math:`t = 0` for each direction u.
+    """
+    return [(decode(z + STEP * u) - decode(z - STEP * u)) / (2 * STEP) for u in directions]
+
+
+class GaussianDensity(Tensors):
+    r"""Gaussians over the pair of code and residual, measured as a density of the rows.
+
+    .. math:: p(x) = (2\pi)^{k/2}\, \sum_c \pi_c\, \mathcal N\bigl((w, r);\, \mu_c, C_c\bigr)\,
+        \frac{\det(J^\top R_c\, J)^{1/2}}{\det(J^\top J)}
+
+    for a code w of k components, the residual :math:`r = x - g(w)` in d dimensions, the decoder's
+    Jacobian J at w, and :math:`R_c`, the block of :math:`C_c` that belongs to the residual. A row
+    has d coordinates but the pair k + d, and the residual is free to move in d - k dimensions only,
+    across the decoder's image. One factor of :math:`\det(J^\top J)^{-1/2}` is what the decoder
+    stretches; the rest is the volume of the normal density on the residual's subspace. That is
+    exact for a linear decoder, and on a curved image if the residual is small against its radius of
+    curvature. With a linear decoder and :math:`R = \sigma^2 I` it is the density of probabilistic
+    PCA [1]_.
+
+    Parameters
+    ----------
+    code_std : Tensor of shape (n_components,)
+        Standard deviations that make w of a code.
+    log_weight : Tensor of shape (n_gaussians,)
+        :math:`\log \pi_c`.
+    mean : Tensor of shape (n_gaussians, n_components + n_features)
+        :math:`\mu_c`.
+    whitener : Tensor of shape (n_gaussians, p) or (n_gaussians, p, p), p the width of a mean
+        What makes a centred pair white, as a diagonal or as a matrix from the right.
+    residual_covariance : Tensor of shape (n_gaussians, n_features[, n_features])
+        :math:`R_c`.
+    floor : Tensor of shape ()
+        Added to :math:`J^\top J`: a density needs a floor where a component drives nothing.
+
+    References
+    ----------
+    .. [1] Tipping & Bishop (1999). Probabilistic principal component analysis, eq. 4. JRSS B 61.
+    """
+
+    code_std: Tensor
+    log_weight: Tensor
+    mean: Tensor
+    whitener: Tensor
+    residual_covariance: Tensor
+    floor: Tensor
+
+    @property
+    def width(self) -> int:
+        """Numbers that a row takes on the way: those of the Jacobian."""
+        return len(self.code_std) * self.residual_covariance.shape[-1]
+
+    def forward(self, w: Tensor, r: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+        """Log-density of rows.
+
+        Parameters
+        ----------
+        w : Tensor of shape (n, n_components), float64
+            Codes over their standard deviations.
+        r : Tensor of shape (n, n_features)
+            Rows less their reconstructions.
+        decode : callable of codes
+            Reconstructions in the same units.
+
+        Returns
+        -------
+        log_density : Tensor of shape (n,)
+            In nats.
+        """
+        identity = torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
+        J, floor = torch.stack(slopes(decode, w, identity), dim=1), self.floor * identity
+        log_stretch = torch.linalg.slogdet(J @ J.mT + floor).logabsdet
+        pair, terms = torch.hstack([w, r]), []
+        for weight, mean, whitener, R in zip(
+            self.log_weight, self.mean, self.whitener, self.residual_covariance, strict=True
+        ):
+            diagonal = whitener.ndim == 1
+            white = (pair - mean) * whitener if diagonal else (pair - mean) @ whitener
+            scale = whitener.log().sum() if diagonal else torch.linalg.slogdet(whitener).logabsdet
+            spread = (J * R if diagonal else J @ R) @ J.mT
+            # the floor is of the same share here as there
+            log_spread = torch.linalg.slogdet(spread + self.share(R) * floor).logabsdet
+            terms.append(weight - 0.5 * white.square().sum(dim=1) + scale + 0.5 * log_spread)
+        log_sum = torch.logsumexp(torch.stack(terms), dim=0)
+        return log_sum - log_stretch - 0.5 * r.shape[1] * log(2 * pi)
+
+    @staticmethod
+    def share(R: Tensor) -> Tensor:
+        """Mean variance of a residual."""
+        return R.mean() if R.ndim == 1 else R.diagonal().mean()
+
+
+class SpikeAndSlabDensity(Tensors):
+    r"""A spike at zero and a Laplace slab for each component, and a Gaussian over the residual.
+
+    .. math:: \log p(x) \approx \log \mathcal{N}(r; 0, \sigma^2 I)
+        + \sum_{w_j = 0} \log (1 - \rho_j)
+        + \sum_{w_j \ne 0} \Bigl[\log \frac{\rho_j}{2 m_j s_j} - \frac{|w_j|}{m_j}
+        + \tfrac12 \log 2 \pi \sigma^2\Bigr]
+
+    The last term is the volume over which a coefficient that is used may vary: Laplace's
+    approximation to the integral over codes, as if a row's atoms were orthogonal.
+
+    Parameters
+    ----------
+    code_std : Tensor of shape (n_components,)
+        Standard deviations that make w of a code.
+    share : Tensor of shape (n_components,)
+        :math:`\rho`, how often a component is used, in (0, 1).
+    size : Tensor of shape (n_components,)
+        :math:`m`, the mean size of w when it is.
+    length : Tensor of shape (n_components,)
+        :math:`s`, what a w of 1 is in the units of the residual.
+    noise_variance : Tensor of shape ()
+        :math:`\sigma^2`, of each feature.
+    """
+
+    code_std: Tensor
+    share: Tensor
+    size: Tensor
+    length: Tensor
+    noise_variance: Tensor
+
+    @property
+    def width(self) -> int:
+        """Numbers that a row takes on the way."""
+        return len(self.code_std)
+
+    def forward(self, w: Tensor, r: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+        """Log-density of rows; see `GaussianDensity.forward`."""
+        log_volume = (2 * pi * self.noise_variance).log()
+        slab = self.share.log() - (2 * self.size * self.length).log() + 0.5 * log_volume
+        code = torch.where(w != 0, slab - w.abs() / self.size, (-self.share).log1p())
+        residual = r.square().sum(dim=1) / self.noise_variance + r.shape[1] * log_volume
+        return code.sum(dim=1) - 0.5 * residual
+
+
+DENSITIES = (GaussianDensity, SpikeAndSlabDensity)
