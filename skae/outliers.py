@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from skae.autoencoders import AutoencoderTransformer
+from skae.autoencoders._base import FLOATS
 
 __all__ = ["AutoencoderOutlierDetector"]
 
@@ -27,8 +28,37 @@ TOLD = {
 }
 """What the wrapped estimator is told of the share of outliers, by its parameters' names."""
 
+OPEN = {
+    "random_state": (None,),
+    "trim": (None, "auto", 0.0),
+    "support_fraction": (None, "auto", 1.0),
+}
+"""Where it is told: where nothing else has been said."""
+
 MOST_TRIMMED = 0.5 - float(np.finfo(np.float64).eps)
 """Half of the rows can be outliers, but fewer than half are left out of a robust fit."""
+
+
+def default_estimator(shape: tuple[int, int]) -> AutoencoderTransformer:
+    """The autoencoder that scores best where nothing is known of a table.
+
+    Half as many components as there are features keep what most rows have in common; a few epochs
+    bend them towards these, and would with more learn the outliers, too; the mixture sees groups.
+    All of it was found by measurement: see the user guide.
+
+    Parameters
+    ----------
+    shape : tuple of two ints
+        Of the training rows.
+
+    Returns
+    -------
+    estimator : AutoencoderTransformer
+        Not fitted.
+    """
+    return AutoencoderTransformer(
+        max(1, min(shape) // 2), density="mixture", max_iter=5, early_stopping=False
+    )
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -44,12 +74,12 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         Scores rows, higher for more normal ones: an autoencoder, ``PCA``, ``GaussianMixture``,
         ``KernelDensity``, or a pipeline that ends in one. It is cloned before it is fitted; one
         that is fitted already, and is to stay as it is, goes into a
-        :class:`~sklearn.frozen.FrozenEstimator`. None is ``AutoencoderTransformer()``, which keeps
-        all components and so is a Gaussian density; pass one with a narrower code to learn more.
+        :class:`~sklearn.frozen.FrozenEstimator`. None is an `AutoencoderTransformer` with half as
+        many components as X has features, five epochs of training, and ``density="mixture"``.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of outliers among the rows that `fit` is given; their scores' quantile is the
         threshold then. The wrapped estimator is told, too: parameters of it, or of its parts, that
-        are called ``trim`` and are None or "auto" become this share, and ``support_fraction``
+        are called ``trim`` and have their default become this share, and ``support_fraction``
         what is left. "auto" knows no share: it draws the line where the scores of a Gaussian have
         at most one row in 64 left; see Notes.
     false_alarm_rate : float in (0, 1), default=None
@@ -170,7 +200,10 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
                 "false_alarm_rate=None."
             )
         training, thresholding = self._split(X)
-        estimator = self._told(clone(self._unfitted())).fit(training, None)
+        unfitted = self.estimator
+        if unfitted is None:
+            unfitted = default_estimator(validate_data(self, training, dtype=FLOATS).shape)
+        estimator = self._told(clone(unfitted)).fit(training, None)
         if _num_samples(X) == 1:
             raise ValueError(
                 "A threshold needs two rows or more, but X has n_samples=1; pass more."
@@ -202,7 +235,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         left_open = {
             name: told[own]
             for name, value in estimator.get_params().items()
-            if (own := name.rpartition("__")[2]) in told and _is_open(value)
+            if (own := name.rpartition("__")[2]) in told and value in OPEN[own]
         }
         return estimator.set_params(**left_open) if left_open else estimator
 
@@ -337,10 +370,6 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         """
         check_is_fitted(self)
         return self.estimator_.explain(X)
-
-
-def _is_open(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value == "auto")
 
 
 def _n_alarms(n_calibration: int, rate: float) -> int:

@@ -271,7 +271,7 @@ class TestScores:
 
     def test_are_those_of_the_wrapped_estimator(self, blobs):
         model = tiny(AutoencoderTransformer)
-        detector = AutoencoderOutlierDetector(model, contamination=0.1).fit(blobs)
+        detector = AutoencoderOutlierDetector(model).fit(blobs)
         scores = clone(model).fit(blobs).score_samples(blobs)
         assert_array_equal(detector.score_samples(blobs), scores)
         assert_array_equal(detector.decision_function(blobs), scores - detector.offset_)

@@ -24,6 +24,7 @@ from skae.autoencoders._fitting import Fitted, Fitting
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
 from skae.autoencoders._reading import Reading
+from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -45,6 +46,7 @@ class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
+    ScoresMixin,
     Model,
     BaseEstimator,
 ):
@@ -275,49 +277,6 @@ class BaseAutoencoder(
                 f"{self.n_components_} components; pass the output of `transform`."
             )
         return self._map(Canonical.decode, X, X.dtype)
-
-    def score_samples(self, X):
-        r"""Log-density of each row under the fitted model.
-
-        A Gaussian over the code times one over the residual; with a linear network this is the
-        log-likelihood of probabilistic PCA, and equal to ``PCA.score_samples``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns seen in `fit`.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,), float64
-            In nats; higher is more normal.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` has not been called.
-        ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
-        """
-        X = self._rows(X)
-        return self._map(Canonical.log_density, X, np.float64, width=self.module_.density.width)
-
-    def score(self, X, y=None):
-        """Mean log-density of some rows, so that a grid search maximises held-out likelihood.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns seen in `fit`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        log_density : float
-            In nats per row; higher is better.
-        """
-        return float(self.score_samples(X).mean())
 
     def _rows(self, X) -> np.ndarray:
         check_is_fitted(self)

@@ -21,7 +21,7 @@ class BottleneckAutoencoder(BaseAutoencoder):
     density : {"isotropic", "diagonal", "full", "mixture"}, default="isotropic"
         What `score_samples` takes the pair of code and residual for: "isotropic" has one variance
         for all residuals, as probabilistic PCA; "diagonal" one for each feature, as factor
-        analysis; "full" one shrunk covariance for code and residual together; "mixture" is three
+        analysis; "full" one shrunk covariance for code and residual together; "mixture" is five
         Gaussians that share one. The last two are for tables: beyond 2,048 columns of code and
         residual they are "diagonal".
     support_fraction : float in (0, 1], default=1.0

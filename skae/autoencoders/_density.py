@@ -1,12 +1,15 @@
 """The density behind `score_samples`: Gaussians over the code and what it leaves out."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import chi2
+from sklearn import config_context
 from sklearn.covariance import ledoit_wolf
+from sklearn.exceptions import ConvergenceWarning
 
 from skae.nn import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.training import to_tensor
@@ -17,7 +20,7 @@ C_STEPS = 5
 MAX_COLUMNS = 2048
 """Widest pair of code and residual that covariances between all columns are estimated for."""
 
-N_GAUSSIANS = 3
+N_GAUSSIANS = 5
 """In a mixture."""
 
 SMOOTHING = 1e-2
@@ -154,7 +157,11 @@ def mixture(rows: Described, seed: int) -> Gaussians:
     white = (rows.pairs - mean) @ np.linalg.inv(colour)
     found = GaussianMixture(
         N_GAUSSIANS, covariance_type="tied", reg_covar=SMOOTHING, random_state=seed
-    ).fit(white)
+    )
+    with config_context(array_api_dispatch=False), warnings.catch_warnings():
+        # repeated rows make empty groups, and any round of the algorithm leaves a density
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found.fit(white)
     covariances = np.stack([colour.T @ found.covariances_ @ colour] * N_GAUSSIANS)
     return dense(found.weights_, found.means_ @ colour + mean, covariances, rows)
 

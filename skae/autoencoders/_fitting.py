@@ -257,6 +257,8 @@ class Fitting:
         where: dict[str, Any] = {"dtype": torch.float32, "device": self.device}
         working = deepcopy(module).to(**where)
         held_out = self._judge(train, test, **where) if len(test) else None
+        if held_out is not None and working.trim > 0:
+            held_out = held_out.central(working, working.trim)
 
         def stop(record: Record) -> bool:
             if n_epochs is not None and len(record.losses) >= n_epochs:

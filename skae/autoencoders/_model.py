@@ -64,7 +64,7 @@ class Model(Parameters):
                     for part in (self.encoder, self.decoder)
                 ),
             },
-            "module": {"loss": self.loss, "corruption": noise},
+            "module": {"loss": self.loss, "corruption": noise, "trim": self.trim},
         }
 
     def _trainer(self, shape: tuple[int, int]) -> Trainer:

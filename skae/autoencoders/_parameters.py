@@ -71,6 +71,10 @@ class Parameters:
     image_shape : sequence of int or None, default=None
         Height, width and perhaps channels of the image that a row is, for "block"; None is a
         series.
+    trim : float in [0, 0.5), default=0.0
+        Share of a batch's rows, those with the largest errors, that a training step leaves out, so
+        that outliers do not teach. As many of the held-out rows, those that are worst at the start,
+        do not count either.
     solver : {"adamw", "adam", "sgd", "rmsprop"}, default="adamw"
         The optimiser.
     alpha : float, default=0.01
@@ -167,6 +171,7 @@ class Parameters:
     corruption_level: float | tuple[float, float] | str = "auto"
     emphasis: float = 0.0
     image_shape: Sequence[int] | None = None
+    trim: float = 0.0
     solver: str = "adamw"
     alpha: float = 0.01
     momentum: float = 0.9
@@ -212,6 +217,7 @@ class Parameters:
         ],
         "emphasis": [Interval(Real, 0, 1, closed="both")],
         "image_shape": ["array-like", None],
+        "trim": [Interval(Real, 0, 0.5, closed="left")],
         "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],

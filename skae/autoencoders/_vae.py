@@ -321,6 +321,10 @@ class VAETransformer(BaseAutoencoder):
             `n_importance_samples` is less than 1.
         """
         X = self._rows(X)
+        log_density, width = self._log_density(n_importance_samples)
+        return self._map(log_density, X, np.float64, width=width)
+
+    def _log_density(self, n_importance_samples=None):
         n_draws = n_importance_samples or self.n_importance_samples
         if n_draws < 1:
             raise ValueError(f"n_importance_samples={n_draws!r} must be at least 1.")
@@ -328,10 +332,10 @@ class VAETransformer(BaseAutoencoder):
         draws = (draws_for_bound if importance else draws_for_elbo)(self.n_components_, n_draws)
 
         def bound(module: Canonical, x: torch.Tensor) -> torch.Tensor:
-            return module.autoencoder.log_likelihood_bound(
+            log_density = module.autoencoder.log_likelihood_bound(
                 module.standardize(x), to_tensor(draws, device=x.device), importance=importance
             )
+            continuous = module.autoencoder.log_noise is not None
+            return log_density - continuous * x.shape[1] * module.scale.log()
 
-        density = self._map(bound, X, np.float64, width=len(draws) * self.n_features_in_)
-        continuous = self.module_.autoencoder.log_noise is not None
-        return density - continuous * self.n_features_in_ * np.log(float(self.module_.scale))
+        return bound, len(draws) * self.n_features_in_

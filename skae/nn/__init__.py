@@ -1,5 +1,6 @@
 """Modules and losses: torch only."""
 
+from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
@@ -42,5 +43,6 @@ __all__ = [
     "Turn",
     "VariationalAutoencoder",
     "coders",
+    "shares_along_path",
     "slopes",
 ]

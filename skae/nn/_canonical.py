@@ -131,6 +131,10 @@ class Canonical(nn.Module):
         """Reconstructions of shape (n, n_features)."""
         return self.decode(self.encode(x))
 
+    def typical(self, n_components: int) -> Tensor:
+        """The row that the code zero stands for, of shape (n_features,)."""
+        return self.decode(self.location.new_zeros(1, n_components))[0]
+
     def log_density(self, x: Tensor) -> Tensor:
         """Log-densities of shape (n,), in nats."""
         y, density = self.standardize(x), self.density

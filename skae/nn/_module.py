@@ -61,9 +61,11 @@ class Autoencoder(nn.Module):
         *,
         loss: str = "squared_error",
         corruption: Corruption | None = None,
+        trim: float = 0.0,
     ):
         super().__init__()
         self.encoder, self.decoder, self.corruption = encoder, decoder, corruption
+        self.trim = trim
         self.reconstruction = RECONSTRUCTIONS[loss]
 
     def encode(self, x: Tensor, rng: Generator | None = None) -> Tensor:
@@ -101,7 +103,14 @@ class Autoencoder(nn.Module):
         seen, hit = self.corrupt(x, rng)
         z = self.encode(seen, rng)
         error = self.compare(self.output(z, rng), x, hit)
-        return {"reconstruction": error.mean(), **self.penalty(x, z)}
+        return {"reconstruction": self.average(error), **self.penalty(x, z)}
+
+    def average(self, errors: Tensor) -> Tensor:
+        """Mean over a batch, without the share of the largest errors that training leaves out."""
+        if self.trim == 0:
+            return errors.mean()
+        n_kept = max(1, round((1 - self.trim) * len(errors)))
+        return errors.topk(n_kept, largest=False).values.mean()
 
     def error(self, x: Tensor, rng: Generator) -> Tensor:
         """What training minimises, for each sample, of shape (n,), as on held-out rows."""

@@ -107,7 +107,7 @@ class SparseAutoencoder(Autoencoder):
     positive_code : bool
         Whether codes may not be negative.
     **settings
-        ``loss`` and ``corruption`` of `Autoencoder`.
+        ``loss``, ``corruption`` and ``trim`` of `Autoencoder`.
 
     References
     ----------
@@ -164,7 +164,7 @@ class SparseAutoencoder(Autoencoder):
         z, charge = self.code(seen, rng)
         output = self.output(z, rng)
         return {
-            "reconstruction": self.compare(output, x, hit).mean(),
+            "reconstruction": self.average(self.compare(output, x, hit)),
             "sparsity": charge.mean(),
             "revival": self.revival(z, x - self.reconstruction.link(output.detach())),
         }

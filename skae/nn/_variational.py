@@ -206,11 +206,13 @@ class VariationalAutoencoder(Autoencoder):
         if self.n_importance_samples > 1:
             draws = self.draws(self.n_importance_samples, mean, rng)
             weights = self.log_weights(x, mean, log_var, draws, beta=beta, hit=hit, rng=rng)
-            return {"bound": -log_mean_exp(weights).mean()}
+            return {"bound": self.average(-log_mean_exp(weights))}
         z = mean + (0.5 * log_var).exp() * self.draws(1, mean, rng)[0]
         kl = kl_to_standard_normal(mean, log_var).mean(dim=0)
         return {
-            "reconstruction": self.negative_log_likelihood(self.output(z, rng), x, hit).mean(),
+            "reconstruction": self.average(
+                self.negative_log_likelihood(self.output(z, rng), x, hit)
+            ),
             "kl": beta * kl.clamp(min=self.free_bits).sum(),
         }
 

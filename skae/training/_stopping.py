@@ -46,6 +46,25 @@ class HeldOut:
         rng = generator(self.seed, self.x.device)
         return torch.cat([module.error(x, rng) for x in self.x.split(batch_size)]).double()
 
+    def central(self, module: Any, trim: float) -> "HeldOut":
+        """The same without a share of the rows: those that a module has the largest errors on.
+
+        Parameters
+        ----------
+        module : Autoencoder
+            Left in evaluation mode.
+        trim : float
+            The share, in [0, 1).
+
+        Returns
+        -------
+        held_out : HeldOut
+            With at least one row.
+        """
+        n_kept = max(1, round((1 - trim) * len(self.x)))
+        rows = self.errors(module).argsort(stable=True)[:n_kept].sort().values
+        return HeldOut(self.x[rows], self.mean, self.seed)
+
     def baseline_errors(self, module: Any, batch_size: int = 4096) -> Tensor | None:
         """Those of a model that always says the mean, or None where errors have no natural zero."""
         if module.is_likelihood:

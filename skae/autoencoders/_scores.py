@@ -1,0 +1,149 @@
+"""How likely a row is, how well it is reconstructed, and why it is an outlier."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.utils._set_output import _get_adapter_from_container
+from torch import Tensor
+
+from skae.nn import Canonical, shares_along_path
+
+
+class ScoresMixin:
+    """Scores of rows; the estimator brings its fitted module."""
+
+    module_: Canonical
+    n_features_in_: int
+    n_components_: int
+    _rows: Callable[[Any], np.ndarray]
+    _map: Callable[..., np.ndarray]
+
+    def score_samples(self, X):
+        r"""Log-density of each row under the fitted model.
+
+        A density over the code and the residual, made one of the rows by the decoder's Jacobian,
+        so that models with codes of different widths can be compared. Where the decoder is linear
+        and the density isotropic, this is the log-likelihood of probabilistic PCA, and equal to
+        ``PCA.score_samples``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,), float64
+            In nats; higher is more normal.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_features_in_``, or is not finite.
+        """
+        X = self._rows(X)
+        log_density, width = self._log_density()
+        return self._map(log_density, X, np.float64, width=width)
+
+    def score(self, X, y=None):
+        """Mean log-density of some rows, so that a grid search maximises held-out likelihood.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        log_density : float
+            In nats per row; higher is better.
+        """
+        return float(self.score_samples(X).mean())
+
+    def explain(self, X):
+        r"""Which cells make a row an outlier, and by how much.
+
+        .. math:: \phi_j = -(x_j - t_j) \int_0^1
+            \frac{\partial \log p}{\partial x_j}\bigl(t + s\,(x - t)\bigr)\, ds
+
+        along the straight way from a typical row t, what the decoder makes of the code zero. The
+        shares of a row add up to :math:`\log p(t) - \log p(x)`, exactly. Where the density is
+        Gaussian, as with a linear decoder, they are
+        :math:`\tfrac12 (x - t)_j [C^{-1} (x - t)]_j`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+
+        Returns
+        -------
+        shares : ndarray or DataFrame of shape (n_samples, n_features), float64
+            In nats; positive where a cell makes its row less likely than the typical one. A
+            DataFrame, with X's columns and index, if X is one.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_features_in_``, or is not finite.
+
+        References
+        ----------
+        .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
+        """
+        rows = self._rows(X)
+        log_density, width = self._log_density()
+
+        def shares(module: Canonical, x: Tensor) -> Tensor:
+            typical = module.typical(self.n_components_)
+            return shares_along_path(partial(log_density, module), x, typical)
+
+        found = self._map(shares, rows, np.float64, width=4 * width)
+        adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
+        if adapter is None:
+            return found
+        return adapter.create_container(found, X, columns=list(X.columns), inplace=False)
+
+    def reconstruction_error(self, X, per_cell=False):
+        r"""How far rows are from their reconstructions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns seen in `fit`.
+        per_cell : bool, default=False
+            Whether to tell the cells of a row apart.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,) or (n_samples, n_features), float64
+            :math:`\sqrt{\tfrac1d \sum_j (x_j - \hat x_j)^2}` of each row, or
+            :math:`|x_j - \hat x_j|` of each cell, in the units of X; at least 0.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_features_in_``, or is not finite.
+        """
+        X = self._rows(X)
+
+        def distance(module: Canonical, x: Tensor) -> Tensor:
+            cells = (module.standardize(x) - module.standardize(module(x))).abs()
+            error = cells if per_cell else cells.square().mean(dim=1).sqrt()
+            return error * module.scale  # last, as squares of very large or small units are none
+
+        return self._map(distance, X, np.float64)
+
+    def _log_density(self) -> tuple[Callable[[Canonical, Tensor], Tensor], int]:
+        """The function behind the scores, and how many numbers a row takes on its way."""
+        return Canonical.log_density, self.module_.density.width
