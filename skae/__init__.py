@@ -6,6 +6,7 @@ from skae.autoencoders import (
     SparseAutoencoder,
     VAETransformer,
 )
+from skae.persistence import load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "VAETransformer",
+    "load",
 ]

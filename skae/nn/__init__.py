@@ -14,6 +14,7 @@ from skae.nn._networks import (
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._variational import LIKELIHOODS, VariationalAutoencoder
+from skae.nn._weightless import Weightless
 
 __all__ = [
     "ACTIVATIONS",
@@ -35,5 +36,6 @@ __all__ = [
     "SparseAutoencoder",
     "Turn",
     "VariationalAutoencoder",
+    "Weightless",
     "coders",
 ]

@@ -278,7 +278,8 @@ class Canonical(nn.Module):
         }
         code_map = next(CODE_MAPS[name] for name in parts if name in CODE_MAPS)(**parts)
         module = cls(autoencoder, tensors["location"], tensors["scale"], code_map)
-        module.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)
+        module.to(tensors["scale"].dtype)
+        module.load_state_dict(tensors, strict=False, assign=True)
         return module.eval()
 
     def standardize(self, x: Tensor) -> Tensor:
