@@ -1,5 +1,6 @@
 """Autoencoders where you reach for PCA: scikit-learn transformers on PyTorch."""
 
+from skae import io, onnx
 from skae.autoencoders import (
     AutoencoderTransformer,
     DenoisingAutoencoder,
@@ -14,5 +15,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "VAETransformer",
+    "io",
     "load",
+    "onnx",
 ]

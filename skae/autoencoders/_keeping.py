@@ -28,6 +28,9 @@ class Storable:
     stand in a file without code.
     """
 
+    _build: Any  # of a class that has a fitted module
+    _fitted_architecture: dict[str, Any]
+
     def __getstate__(self):
         """Arrays in place of the fitted module, and modules of the user's on the CPU."""
         state = {
@@ -83,7 +86,7 @@ class Storable:
             made of numbers, strings and arrays, or if the class is not one of skae: pickle the
             estimator then.
         ValueError
-            If an array holds NaN or infinity.
+            If the weights hold NaN or infinity.
         OSError
             If the file cannot be written.
         """
@@ -101,7 +104,7 @@ class Storable:
                 f"pickle the {type(self).__name__} instead, or, if {name} is a parameter that is "
                 "no longer of use, set it to a plain value first."
             ) from None
-        check_finite(arrays)
+        check_finite(weights_among(arrays))
         write(path, seal(content, arrays))
 
 
@@ -110,13 +113,18 @@ def tensors_of(module: nn.Module) -> dict[str, torch.Tensor]:
     return dict([*module.named_parameters(), *module.named_buffers()])
 
 
+def weights_among(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights of modules among the arrays of a file, by name."""
+    return {name: array for name, array in arrays.items() if "_weights" in name.split("/")}
+
+
 def check_finite(arrays: Mapping[str, np.ndarray]) -> None:
     """Refuse what no estimator is of use with.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
-        All that an estimator holds.
+        By the names to call them by.
 
     Raises
     ------
@@ -125,7 +133,7 @@ def check_finite(arrays: Mapping[str, np.ndarray]) -> None:
     """
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity, so that the estimator is of no use.")
+            raise ValueError(f"{name} holds NaN or infinity, so that the estimator is of no use")
 
 
 def as_record(value: Any) -> tuple[str, dict[str, Any]] | None:

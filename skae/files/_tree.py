@@ -145,7 +145,7 @@ def unpack(
         unused.remove(name)
         return arrays[name]
 
-    def scalar(name: Any) -> np.generic:
+    def scalar(name: Any) -> Any:
         value = array(name)
         if value.ndim:
             raise TreeError(f"an array of shape {value.shape} for a number")

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 import skae
-from skae.autoencoders._keeping import RECORDS, check_finite
+from skae.autoencoders._keeping import RECORDS, check_finite, weights_among
 from skae.files import FileFormatError, read, unpack, unseal
 
 TRIAL = {
@@ -80,7 +80,7 @@ def loads(data: bytes) -> BaseEstimator:
     """
     content, arrays = unseal(data)
     try:
-        check_finite(arrays)
+        check_finite(weights_among(arrays))
         estimator = unpack(content, arrays, made)
         if type(estimator) not in estimators().values():
             raise ValueError(f"it holds a {type(estimator).__name__}, and no estimator")
@@ -88,13 +88,13 @@ def loads(data: bytes) -> BaseEstimator:
         raise
     except Exception as error:  # what a checksum vouches for may have been forged together with it
         raise FileFormatError(
-            f"The file holds no estimator of this version of skae: {error} Upgrade skae if a later "
+            f"The file holds no estimator of this version of skae: {error}. Upgrade skae if a later "
             "version wrote it; otherwise do not trust it."
         ) from error
     return estimator
 
 
-def estimators() -> dict[str, type]:
+def estimators() -> dict[str, type[BaseEstimator]]:
     """The classes that a file may name, by their names."""
     public = {name: getattr(skae, name) for name in skae.__all__}
     return {
@@ -110,10 +110,10 @@ def made(name: str, fields: dict[str, Any]) -> Any:
         return RECORDS[name](**fields)
     cls = estimators().get(name)
     if cls is None:
-        raise ValueError(f"it names the class {name[:60]!r}, which is not one of skae's.")
+        raise ValueError(f"it names the class {name[:60]!r}, which is not one of skae's")
     if shadowed := (set(fields) & set(dir(cls))) - set(cls._get_param_names()):
-        raise ValueError(f"it has a value in the place of {min(shadowed)!r} of {name}.")
-    estimator = cls.__new__(cls)
+        raise ValueError(f"it has a value in the place of {min(shadowed)!r} of {name}")
+    estimator = object.__new__(cls)
     estimator.__setstate__(fields)
     estimator._validate_params()
     try_out(estimator)
@@ -126,12 +126,13 @@ def try_out(estimator: BaseEstimator) -> None:
         return
     names = getattr(estimator, "feature_names_in_", estimator.mean_)
     if np.shape(names) != (estimator.n_features_in_,):
-        raise ValueError(f"it names {len(names)} of {estimator.n_features_in_} features.")
-    trial = estimator.__class__.__new__(estimator.__class__)
+        raise ValueError(f"it names {len(names)} of {estimator.n_features_in_} features")
+    trial = object.__new__(type(estimator))
     trial.__dict__.update(vars(estimator) | TRIAL)
     X = estimator.mean_[None]
-    Z = trial.transform(X)
-    if Z.shape != (1, estimator.n_components_):
-        raise ValueError(f"its codes have {Z.shape[1]} components, not {estimator.n_components_}.")
-    check_finite({"what it computes": trial.score_samples(X)})
-    check_finite({"what it computes": trial.inverse_transform(Z)})
+    with np.errstate(all="ignore"):  # what overflows is found to be infinite
+        Z = trial.transform(X)
+        if Z.shape != (1, estimator.n_components_):
+            raise ValueError(f"codes have {Z.shape[1]} columns, not {estimator.n_components_}")
+        check_finite({"a score": trial.score_samples(X)})
+        check_finite({"a reconstruction": trial.inverse_transform(Z)})
