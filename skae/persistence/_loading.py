@@ -88,8 +88,8 @@ def loads(data: bytes) -> BaseEstimator:
         raise
     except Exception as error:  # what a checksum vouches for may have been forged together with it
         raise FileFormatError(
-            f"The file holds no estimator of this version of skae: {error}. Upgrade skae if a later "
-            "version wrote it; otherwise do not trust it."
+            f"The file holds no estimator that this skae knows: {error}. Upgrade skae if a later "
+            "version wrote the file; otherwise do not trust it."
         ) from error
     return estimator
 

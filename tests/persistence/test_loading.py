@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import struct
+import sys
 
 import numpy as np
 import pandas as pd
@@ -84,6 +85,13 @@ def test_names_of_features_and_containers_of_output_survive(tmp_path):
     pd.testing.assert_frame_equal(loaded.transform(frame), model.transform(frame))
     with pytest.raises(ValueError, match="feature names"):
         loaded.transform(frame[["b c", "ä", ""]])
+
+
+def test_containers_of_output_are_not_needed_to_load(tmp_path, monkeypatch):
+    data = saved(tiny(AutoencoderTransformer).set_output(transform="polars").fit(X), tmp_path)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ImportError):
+        loads(data).transform(X)
 
 
 def test_unfitted_estimators_are_saved_too(tmp_path):
