@@ -11,6 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import skae
+from skae.autoencoders import BaseAutoencoder
 
 torch.set_num_threads(1)  # small networks are faster on one
 
@@ -23,7 +24,8 @@ def tiny(Estimator, n_components=2, **parameters):
 
 def public_estimators():
     """Every estimator that skae exports."""
-    return [getattr(skae, name) for name in skae.__all__]
+    public = [getattr(skae, name) for name in skae.__all__]
+    return [cls for cls in public if isinstance(cls, type) and issubclass(cls, BaseAutoencoder)]
 
 
 @pytest.fixture

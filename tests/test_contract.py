@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skae
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae.autoencoders._canonical import canonical_basis
 from skae.nn import CORRUPTIONS
@@ -136,6 +137,19 @@ class TestEveryAutoencoder:
         assert_array_equal(loaded.transform(blobs), expected[0])
         assert_array_equal(loaded.score_samples(blobs), expected[1])
         assert_array_equal(model.transform(blobs), expected[0])
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_a_saved_file_gives_the_same_estimator(self, Estimator, blobs, tmp_path, dtype):
+        blobs = blobs.astype(dtype)
+        model = tiny(Estimator, corruption="gaussian", early_stopping=False).fit(blobs)
+        model.set_params(hidden_layer_sizes=(3, 3), n_components=1)
+        model.save(tmp_path / "model.safetensors")
+        loaded = skae.load(tmp_path / "model.safetensors")
+        assert type(loaded) is Estimator and loaded.get_params() == model.get_params()
+        for method in ("transform", "score_samples"):
+            assert_array_equal(getattr(loaded, method)(blobs), getattr(model, method)(blobs))
+        assert vars(loaded).keys() == vars(model).keys()
+        assert joblib.hash(loaded.__getstate__()) == joblib.hash(model.__getstate__())  # every bit
 
     def test_takes_the_place_of_pca_in_a_grid_search(self, Estimator, blobs):
         pipeline = make_pipeline(StandardScaler(), tiny(Estimator))

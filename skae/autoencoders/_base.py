@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._keeping import Storable
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
 from skae.autoencoders._reading import Reading
@@ -29,7 +30,6 @@ from skae.autoencoders._start import Units
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
     Record,
-    generator,
     map_rows,
     plain_torch,
     resolve_device,
@@ -47,6 +47,7 @@ class BaseAutoencoder(
     TransformerMixin,
     CallbackSupportMixin,
     ScoresMixin,
+    Storable,
     Model,
     BaseEstimator,
 ):
@@ -292,24 +293,3 @@ class BaseAutoencoder(
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
             width = max(width, self.n_features_in_, self.n_components_)
             return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
-
-    # Keeping it
-
-    def __getstate__(self):
-        """Arrays and the fitted architecture, and nothing that is tied to a device."""
-        state = dict(super().__getstate__())
-        if (module := state.pop("module_", None)) is not None:
-            named = (*module.named_parameters(), *module.named_buffers())
-            state["_weights"] = {name: to_numpy(weight) for name, weight in named}
-        return state
-
-    def __setstate__(self, state):
-        """Build the module from the fitted architecture, on the CPU."""
-        state = dict(state)
-        weights = state.pop("_weights", None)
-        super().__setstate__(state)
-        if weights is not None:
-            tensors = {name: to_tensor(weight) for name, weight in weights.items()}
-            self.module_ = Canonical.of(
-                self._build(self._fitted_architecture, generator(0)), tensors
-            )

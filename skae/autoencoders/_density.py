@@ -31,41 +31,37 @@ PSEUDO_ROWS = 1.0
 
 
 class Gaussians(NamedTuple):
-    """Means, whiteners and residual covariances: see `skae.nn.GaussianDensity`.
+    """Gaussians that share a covariance: see `skae.nn.GaussianDensity`.
 
     Parameters
     ----------
-    log_weight : ndarray of shape (n_gaussians,)
-        Of each.
+    log_height : ndarray of shape (n_gaussians,)
+        Logarithms of their weights over the root of the determinant.
     mean : ndarray of shape (n_gaussians, p)
         Of the pair.
-    whitener : ndarray of shape (n_gaussians, p) or (n_gaussians, p, p)
+    whitener : ndarray of shape (p,) or (p, p)
         Of the pair.
-    residual_covariance : ndarray of shape (n_gaussians, n_features[, n_features])
+    residual_covariance : ndarray of shape (n_features,) or (n_features, n_features)
         Of the residual alone.
     """
 
-    log_weight: np.ndarray
+    log_height: np.ndarray
     mean: np.ndarray
     whitener: np.ndarray
     residual_covariance: np.ndarray
 
-    def log_density(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of the pairs themselves, up to a constant, and squared distances from the likeliest."""
-        distances, terms = [], []
-        for weight, mean, whitener, _ in zip(*self, strict=True):
-            flat = whitener.ndim == 1
-            white = (pairs - mean) * whitener if flat else (pairs - mean) @ whitener
-            volume = np.log(whitener).sum() if flat else np.linalg.slogdet(whitener)[1]
-            distances.append(np.square(white).sum(axis=1))
-            terms.append(weight + volume - 0.5 * distances[-1])
-        nearest = np.argmax(terms, axis=0)[None]
-        distance = np.take_along_axis(np.array(distances), nearest, axis=0)[0]
-        return np.logaddexp.reduce(terms, axis=0), distance
+    def distances(self, pairs: np.ndarray) -> np.ndarray:
+        """Squared, of shape (n_gaussians, n)."""
+        if self.whitener.ndim == 1:
+            white = [(pairs - mean) * self.whitener for mean in self.mean]
+        else:
+            white = [(pairs - mean) @ self.whitener for mean in self.mean]
+        return np.stack([np.square(part).sum(axis=1) for part in white])
 
     def spread(self, factor: float) -> "Gaussians":
-        """The same with all covariances multiplied by a factor."""
+        """The same with the covariance multiplied by a factor."""
         return self._replace(
+            log_height=self.log_height - 0.5 * self.mean.shape[1] * np.log(factor),
             whitener=self.whitener / np.sqrt(factor),
             residual_covariance=self.residual_covariance * factor,
         )
@@ -133,7 +129,8 @@ def separate(rows: Described, residual_variance: np.ndarray) -> Gaussians:
     variance = np.where(variance > 0, variance, 1.0)
     mean = np.hstack([rows.W.mean(axis=0), np.zeros(len(residual_variance))])
     whitener = np.hstack([variance, residual_variance]) ** -0.5
-    return Gaussians(np.zeros(1), mean[None], whitener[None], residual_variance[None])
+    height = np.log(whitener).sum()
+    return Gaussians(height[None], mean[None], whitener, residual_variance)
 
 
 def full(rows: Described, seed: int) -> Gaussians:
@@ -141,7 +138,7 @@ def full(rows: Described, seed: int) -> Gaussians:
     if sum(rows.W.shape[1:] + rows.R.shape[1:]) > MAX_COLUMNS or len(rows.W) < 2:
         return diagonal(rows, seed)
     mean, scale, covariance = shrunk(rows)
-    return dense(np.ones(1), mean[None], (covariance * np.outer(scale, scale))[None], rows)
+    return dense(np.ones(1), mean[None], covariance * np.outer(scale, scale), rows)
 
 
 def mixture(rows: Described, seed: int) -> Gaussians:
@@ -162,24 +159,27 @@ def mixture(rows: Described, seed: int) -> Gaussians:
         # repeated rows make empty groups, and any round of the algorithm leaves a density
         warnings.simplefilter("ignore", ConvergenceWarning)
         found.fit(white)
-    covariances = np.stack([colour.T @ found.covariances_ @ colour] * N_GAUSSIANS)
-    return dense(found.weights_, found.means_ @ colour + mean, covariances, rows)
+    covariance = colour.T @ found.covariances_ @ colour
+    return dense(found.weights_, found.means_ @ colour + mean, covariance, rows)
 
 
 def shrunk(rows: Described) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of the pairs, units, and their covariance in these units."""
     pairs = rows.pairs
-    scale = 1 / diagonal(rows, 0).whitener[0]
+    scale = 1 / diagonal(rows, 0).whitener
     mean = pairs.mean(axis=0)
     covariance = ledoit_wolf((pairs - mean) / scale, assume_centered=True)[0]
     return mean, scale, covariance + np.finfo(float).eps ** 0.5 * np.eye(len(mean))
 
 
-def dense(weights, means, covariances, rows: Described) -> Gaussians:
+def dense(
+    weights: np.ndarray, means: np.ndarray, covariance: np.ndarray, rows: Described
+) -> Gaussians:
     """Gaussians with covariances between all columns."""
     k = rows.W.shape[1]
-    whiteners = np.linalg.inv(np.linalg.cholesky(covariances)).transpose(0, 2, 1)
-    return Gaussians(np.log(weights), means, whiteners, covariances[:, k:, k:])
+    whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    heights = np.log(weights) + np.log(np.diag(whitener)).sum()
+    return Gaussians(heights, means, whitener, covariance[k:, k:])
 
 
 DENSITIES: dict[str, Callable[[Described, int], Gaussians]] = {
@@ -214,16 +214,19 @@ def central(kind: str, rows: Described, support_fraction: float, seed: int) -> G
     .. [1] Rousseeuw & Van Driessen (1999). A fast algorithm for the minimum covariance determinant
        estimator. Technometrics 41.
     """
-    found = DENSITIES[kind](rows, seed)
     n_kept = max(2, int(np.ceil(support_fraction * len(rows.W))))
     if n_kept >= len(rows.W):
-        return found
-    pairs = rows.pairs
+        return DENSITIES[kind](rows, seed)
+    # a mixture would give outliers that come in groups a part of their own
+    whole, pairs = "full" if kind == "mixture" else kind, rows.pairs
+    found = DENSITIES[whole](rows, seed)
     for _ in range(C_STEPS):
-        log_density, _ = found.log_density(pairs)
-        found = DENSITIES[kind](rows.of(np.argsort(-log_density, kind="stable")[:n_kept]), seed)
-    _, distance = found.log_density(pairs)
-    factor = np.median(distance) / chi2.median(max(rows.W.shape[1], rows.R.shape[1]))
+        central_rows = rows.of(np.argsort(found.distances(pairs)[0], kind="stable")[:n_kept])
+        found = DENSITIES[whole](central_rows, seed)
+    if kind != whole:
+        found = DENSITIES[kind](central_rows, seed)
+    n_dimensions = max(rows.W.shape[1], rows.R.shape[1])
+    factor = np.median(found.distances(pairs).min(axis=0)) / chi2.median(n_dimensions)
     return found.spread(factor) if factor > 0 else found
 
 

@@ -18,6 +18,7 @@ from skae.nn._networks import (
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._tensors import Tensors
 from skae.nn._variational import LIKELIHOODS, VariationalAutoencoder
+from skae.nn._weightless import Weightless
 
 __all__ = [
     "ACTIVATIONS",
@@ -42,6 +43,7 @@ __all__ = [
     "Tensors",
     "Turn",
     "VariationalAutoencoder",
+    "Weightless",
     "coders",
     "shares_along_path",
     "slopes",

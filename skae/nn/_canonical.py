@@ -112,7 +112,8 @@ class Canonical(nn.Module):
             made_of((CodeMap, CodeOrder), parts["code_map"]),
             made_of(DENSITIES, parts["density"]) if parts["density"] else None,
         )
-        module.to(tensors["scale"].dtype).load_state_dict(tensors, strict=False)
+        module.to(tensors["scale"].dtype)
+        module.load_state_dict(tensors, strict=False, assign=True)
         return module.eval()
 
     def standardize(self, x: Tensor) -> Tensor:

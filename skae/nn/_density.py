@@ -36,33 +36,44 @@ def slopes(decode: Callable, z: Any, directions: Any) -> list:
     return [(decode(z + STEP * u) - decode(z - STEP * u)) / (2 * STEP) for u in directions]
 
 
+def log_det(A: Tensor) -> Tensor:
+    """Logarithms of the determinants of positive definite matrices, of shape (n, k, k)."""
+    if not torch.compiler.is_exporting():
+        return torch.linalg.slogdet(A).logabsdet
+    # exporters know no decomposition, but elimination needs no more than arithmetic
+    pivots = []
+    for _ in range(A.shape[-1]):
+        pivots.append(A[:, 0, 0])
+        A = A[:, 1:, 1:] - A[:, 1:, :1] * A[:, :1, 1:] / A[:, :1, :1]
+    return torch.stack(pivots).log().sum(dim=0)
+
+
 class GaussianDensity(Tensors):
     r"""Gaussians over the pair of code and residual, measured as a density of the rows.
 
-    .. math:: p(x) = (2\pi)^{k/2}\, \sum_c \pi_c\, \mathcal N\bigl((w, r);\, \mu_c, C_c\bigr)\,
-        \frac{\det(J^\top R_c\, J)^{1/2}}{\det(J^\top J)}
+    .. math:: p(x) = (2\pi)^{k/2}\, \sum_c \pi_c\, \mathcal N\bigl((w, r);\, \mu_c, C\bigr)\,
+        \frac{\det(J^\top R\, J)^{1/2}}{\det(J^\top J)}
 
     for a code w of k components, the residual :math:`r = x - g(w)` in d dimensions, the decoder's
-    Jacobian J at w, and :math:`R_c`, the block of :math:`C_c` that belongs to the residual. A row
-    has d coordinates but the pair k + d, and the residual is free to move in d - k dimensions only,
-    across the decoder's image. One factor of :math:`\det(J^\top J)^{-1/2}` is what the decoder
-    stretches; the rest is the volume of the normal density on the residual's subspace. That is
-    exact for a linear decoder, and on a curved image if the residual is small against its radius of
-    curvature. With a linear decoder and :math:`R = \sigma^2 I` it is the density of probabilistic
-    PCA [1]_.
+    Jacobian J at w, and R, the block of C that belongs to the residual. A row has d coordinates but
+    the pair k + d, and the residual is free to move in d - k dimensions only, across the decoder's
+    image. One factor of :math:`\det(J^\top J)^{-1/2}` is what the decoder stretches; the rest is
+    the volume of the normal density on the residual's subspace. That is exact for a linear decoder,
+    and on a curved image if the residual is small against its radius of curvature. With a linear
+    decoder and :math:`R = \sigma^2 I` it is the density of probabilistic PCA [1]_.
 
     Parameters
     ----------
     code_std : Tensor of shape (n_components,)
         Standard deviations that make w of a code.
-    log_weight : Tensor of shape (n_gaussians,)
-        :math:`\log \pi_c`.
+    log_height : Tensor of shape (n_gaussians,)
+        :math:`\log \pi_c - \tfrac12 \log \det C`.
     mean : Tensor of shape (n_gaussians, n_components + n_features)
         :math:`\mu_c`.
-    whitener : Tensor of shape (n_gaussians, p) or (n_gaussians, p, p), p the width of a mean
+    whitener : Tensor of shape (p,) or (p, p), p the width of a mean
         What makes a centred pair white, as a diagonal or as a matrix from the right.
-    residual_covariance : Tensor of shape (n_gaussians, n_features[, n_features])
-        :math:`R_c`.
+    residual_covariance : Tensor of shape (n_features,) or (n_features, n_features)
+        :math:`R`, a diagonal if the whitener is one.
     floor : Tensor of shape ()
         Added to :math:`J^\top J`: a density needs a floor where a component drives nothing.
 
@@ -72,7 +83,7 @@ class GaussianDensity(Tensors):
     """
 
     code_std: Tensor
-    log_weight: Tensor
+    log_height: Tensor
     mean: Tensor
     whitener: Tensor
     residual_covariance: Tensor
@@ -100,27 +111,23 @@ class GaussianDensity(Tensors):
         log_density : Tensor of shape (n,)
             In nats.
         """
-        identity = torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
+        identity, R = (
+            torch.eye(w.shape[1], dtype=w.dtype, device=w.device),
+            self.residual_covariance,
+        )
         J, floor = torch.stack(slopes(decode, w, identity), dim=1), self.floor * identity
-        log_stretch = torch.linalg.slogdet(J @ J.mT + floor).logabsdet
-        pair, terms = torch.hstack([w, r]), []
-        for weight, mean, whitener, R in zip(
-            self.log_weight, self.mean, self.whitener, self.residual_covariance, strict=True
-        ):
-            diagonal = whitener.ndim == 1
-            white = (pair - mean) * whitener if diagonal else (pair - mean) @ whitener
-            scale = whitener.log().sum() if diagonal else torch.linalg.slogdet(whitener).logabsdet
-            spread = (J * R if diagonal else J @ R) @ J.mT
-            # the floor is of the same share here as there
-            log_spread = torch.linalg.slogdet(spread + self.share(R) * floor).logabsdet
-            terms.append(weight - 0.5 * white.square().sum(dim=1) + scale + 0.5 * log_spread)
-        log_sum = torch.logsumexp(torch.stack(terms), dim=0)
-        return log_sum - log_stretch - 0.5 * r.shape[1] * log(2 * pi)
-
-    @staticmethod
-    def share(R: Tensor) -> Tensor:
-        """Mean variance of a residual."""
-        return R.mean() if R.ndim == 1 else R.diagonal().mean()
+        if R.ndim == 1:
+            white, spread = (lambda pair: pair * self.whitener), (J * R) @ J.mT
+            share = R.mean()
+        else:
+            white, spread = (lambda pair: pair @ self.whitener), J @ R @ J.mT
+            share = R.diagonal().mean()
+        pair = torch.hstack([w, r])
+        distances = [white(pair - mean).square().sum(dim=1) for mean in self.mean]
+        log_sum = torch.logsumexp(self.log_height - 0.5 * torch.stack(distances, dim=1), dim=1)
+        # the floor is the same share of either
+        log_volume = 0.5 * log_det(spread + share * floor) - log_det(J @ J.mT + floor)
+        return log_sum + log_volume - 0.5 * r.shape[1] * log(2 * pi)
 
 
 class SpikeAndSlabDensity(Tensors):

@@ -133,6 +133,10 @@ class SparseAutoencoder(Autoencoder):
         **settings: Any,
     ):
         super().__init__(encoder, decoder, **settings)
+        if not 1 <= n_readings <= n_nonzero_coefs <= n_components:
+            raise ValueError(
+                f"{n_readings} readings cannot choose {n_nonzero_coefs} of {n_components} atoms."
+            )
         self.decoder.path = Dictionary(decoder.path)
         self.sparsity = sparsity
         self.n_nonzero_coefs, self.n_readings = n_nonzero_coefs, n_readings

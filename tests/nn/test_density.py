@@ -18,15 +18,15 @@ def normal(*shapes):
 
 
 def density(mean, covariance, n_components, weight=None):
-    """Gaussians over pairs, from means of shape (c, p) and covariances of shape (c, p, p)."""
+    """Gaussians over pairs, from means of shape (c, p) and a covariance of shape (p, p)."""
     mean, covariance = (torch.as_tensor(a, dtype=DOUBLE) for a in (mean, covariance))
     weight = torch.ones(len(mean), dtype=DOUBLE) / len(mean) if weight is None else weight
     return GaussianDensity(
         code_std=torch.ones(n_components, dtype=DOUBLE),
-        log_weight=weight.log(),
+        log_height=weight.log() - 0.5 * torch.logdet(covariance),
         mean=mean,
         whitener=torch.linalg.inv(torch.linalg.cholesky(covariance)).mT,
-        residual_covariance=covariance[:, n_components:, n_components:],
+        residual_covariance=covariance[n_components:, n_components:],
         floor=torch.tensor(0.0, dtype=DOUBLE),
     )
 
@@ -52,7 +52,7 @@ def test_with_a_linear_decoder_it_is_the_gaussian_of_the_rows():
     full = pair.T @ covariance @ pair
     full[2:, 2:] += axes[:2].T @ axes[:2]  # what the residual does along the image is no matter
     w, r = np.split(x @ pair, [2], axis=1)
-    found = density(np.zeros((1, 7)), full[None], 2)(
+    found = density(np.zeros((1, 7)), full, 2)(
         torch.tensor(w), torch.tensor(r), lambda w: w @ torch.tensor(B)
     )
     assert_allclose(found, multivariate_normal(np.zeros(5), covariance).logpdf(x))
@@ -61,13 +61,13 @@ def test_with_a_linear_decoder_it_is_the_gaussian_of_the_rows():
 def test_the_diagonal_form_is_the_full_one():
     w, r, B, variance = normal((6, 2), (6, 4), (2, 4), (6,))
     variance = variance.square() + 0.5
-    full = density(torch.zeros(1, 6), torch.diag(variance)[None], 2)
+    full = density(torch.zeros(1, 6), torch.diag(variance), 2)
     flat = GaussianDensity(
         code_std=torch.ones(2, dtype=DOUBLE),
-        log_weight=torch.zeros(1, dtype=DOUBLE),
+        log_height=-0.5 * variance.log().sum()[None],
         mean=torch.zeros(1, 6, dtype=DOUBLE),
-        whitener=variance[None] ** -0.5,
-        residual_covariance=variance[None, 2:],
+        whitener=variance**-0.5,
+        residual_covariance=variance[2:],
         floor=torch.tensor(0.0, dtype=DOUBLE),
     )
     torch.testing.assert_close(flat(w, r, lambda w: w @ B), full(w, r, lambda w: w @ B))
@@ -83,7 +83,7 @@ def test_around_a_curve_it_integrates_to_one():
     across = torch.linspace(-0.3, 0.3, 301, dtype=DOUBLE)
     slope = torch.hstack([torch.ones_like(t), 0.6 * t])
     normal = torch.stack([-slope[:, 1], slope[:, 0]], dim=1) / slope.norm(dim=1, keepdim=True)
-    covariance = torch.diag(torch.tensor([1.0, 0.05**2, 0.05**2]))[None]
+    covariance = torch.diag(torch.tensor([1.0, 0.05**2, 0.05**2]))
     one = density(torch.zeros(1, 3), covariance, 1)
     total, cell = 0.0, (t[1] - t[0]) * (across[1] - across[0])
     for a in across:
@@ -95,13 +95,11 @@ def test_around_a_curve_it_integrates_to_one():
 
 
 def test_a_mixture_is_the_sum_of_its_parts():
-    w, r, B, mean, factor = normal((6, 2), (6, 3), (2, 3), (2, 5), (2, 5, 5))
+    w, r, B, mean, factor = normal((6, 2), (6, 3), (2, 3), (2, 5), (5, 5))
     covariance = factor @ factor.mT + torch.eye(5)
     weight = torch.tensor([0.3, 0.7], dtype=DOUBLE)
     together = density(mean, covariance, 2, weight)(w, r, lambda w: w @ B)
-    parts = [
-        density(mean[c : c + 1], covariance[c : c + 1], 2)(w, r, lambda w: w @ B) for c in (0, 1)
-    ]
+    parts = [density(mean[c : c + 1], covariance, 2)(w, r, lambda w: w @ B) for c in (0, 1)]
     expected = sum(p * d.exp() for p, d in zip(weight, parts, strict=True))
     torch.testing.assert_close(together.exp(), expected)
 

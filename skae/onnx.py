@@ -1,0 +1,5 @@
+"""Estimators as ONNX models; takes ``pip install 'skae[onnx]'``."""
+
+from skae.persistence import register, to_onnx
+
+__all__ = ["register", "to_onnx"]
