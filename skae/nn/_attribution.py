@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 NODES = 16
 """Of the Gauss-Legendre quadrature along a path."""
+
+
+def gauss_legendre(n: int) -> list[tuple[float, float]]:
+    """Nodes and weights on [0, 1], from the recurrence of Legendre's polynomials.
+
+    Golub & Welsch (1969). Calculation of Gauss quadrature rules. Mathematics of Computation 23.
+    """
+    i = torch.arange(1, n, dtype=torch.float64)
+    off_diagonal = i / (4 * i**2 - 1).sqrt()
+    nodes, vectors = torch.linalg.eigh(off_diagonal.diag(1) + off_diagonal.diag(-1))
+    return list(zip(((nodes + 1) / 2).tolist(), vectors[0].square().tolist(), strict=True))
 
 
 def shares_along_path(
@@ -41,13 +51,12 @@ def shares_along_path(
     ----------
     .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
     shares = torch.zeros_like(x)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+    for node, weight in gauss_legendre(NODES):
         with torch.enable_grad():
-            point = (typical + float(node) * (x - typical)).requires_grad_()
+            point = (typical + node * (x - typical)).requires_grad_()
             (slope,) = torch.autograd.grad(log_density(point).sum(), point)
-        shares -= float(weight) * slope * (x - typical)
+        shares -= weight * slope * (x - typical)
     total = log_density(typical[None]) - log_density(x)
     missed = (total - shares.sum(dim=1))[:, None]
     size = shares.abs()
