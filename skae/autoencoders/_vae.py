@@ -164,8 +164,8 @@ class VAETransformer(BaseAutoencoder):
             attributes["noise_variance_"] = float(variance[0]) if shared else variance
         return attributes
 
-    def _fit(self, X):
-        super()._fit(X)
+    def _fit(self, X, checkpoint):
+        super()._fit(X, checkpoint)
         if len(X) > 1 and not self.active_components_.any():
             warnings.warn(
                 f"Posterior collapse: none of the {self.n_components_} components depends on the "
