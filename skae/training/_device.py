@@ -1,12 +1,19 @@
 """Devices by name, generators from seeds, and torch's ambient state held still."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
 SMALL_STEP = 5 * 10**7
 """Multiplications below which one thread is faster than several."""
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's threads, but torch would wait for them for ever:
+    # https://github.com/pytorch/pytorch/issues/17199
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def resolve_device(name: str) -> torch.device:
