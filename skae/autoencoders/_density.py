@@ -30,6 +30,7 @@ class CodeDensity(NamedTuple):
     variance: np.ndarray
     noise_variance: float
 
+    @np.errstate(over="ignore")  # a row at 1e200 is as unlikely as can be: -inf
     def log_density(
         self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
     ) -> np.ndarray:
@@ -105,6 +106,7 @@ class SparseCodeDensity(NamedTuple):
         mean_size = np.abs(Z).sum(axis=0) / np.maximum(n_used, 1)
         return cls((n_used + 0.5) / (len(Z) + 1), mean_size / std, std, noise_variance)
 
+    @np.errstate(over="ignore")
     def log_density(
         self, W: np.ndarray, squared_residual: np.ndarray, n_features: int
     ) -> np.ndarray:

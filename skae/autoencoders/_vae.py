@@ -316,10 +316,12 @@ class VAETransformer(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite, or
-            `n_importance_samples` is less than 1.
+            If X has a number of columns other than ``n_features_in_``, is not finite, or has values
+            outside [0, 1] under a Bernoulli likelihood, or `n_importance_samples` is less than 1.
         """
         X = self._rows(X)
+        if self.module_.autoencoder.log_noise is None:
+            self._check_bounds(X)
         n_draws = n_importance_samples or self.n_importance_samples
         if n_draws < 1:
             raise ValueError(f"n_importance_samples={n_draws!r} must be at least 1.")

@@ -36,7 +36,7 @@ def to_tensor(
     Parameters
     ----------
     array : ndarray
-        May be read-only, memory-mapped or in Fortran order.
+        May be read-only, memory-mapped, reversed or in Fortran order.
     dtype : torch.dtype or None
         None keeps the array's.
     device : torch.device or str, default="cpu"
@@ -47,7 +47,7 @@ def to_tensor(
     tensor : Tensor
         A copy, shaped like the array.
     """
-    return torch.tensor(np.asarray(array), dtype=dtype, device=device)
+    return torch.as_tensor(np.array(array, order="C"), dtype=dtype, device=device)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
