@@ -74,9 +74,10 @@ def described(value: Any) -> str:
 
 @described.register
 def _(value: np.ndarray) -> str:
-    digest, step = hashlib.blake2b(digest_size=8), rows_at_once(value[:1].size)
-    for start in range(0, len(value), step):
-        digest.update(np.ascontiguousarray(value[start : start + step]).data)
+    rows, digest = np.atleast_1d(value), hashlib.blake2b(digest_size=8)
+    step = rows_at_once(rows[:1].size)
+    for start in range(0, len(rows), step):
+        digest.update(np.ascontiguousarray(rows[start : start + step]).data)
     return f"{value.dtype} of shape {value.shape} with hash {digest.hexdigest()}"
 
 

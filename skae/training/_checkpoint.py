@@ -185,10 +185,12 @@ def packed(tree: Any) -> bytes:
 
 def unpacked(path: Path) -> Any:
     """What `packed` was given, with the keys of dictionaries as strings; None of other files."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
     try:
         with safe_open(path, framework="pt") as file:
             tensors, metadata = file.get_tensors(), file.metadata() or {}
-    except (SafetensorError, IsADirectoryError):
+    except SafetensorError:
         return None
     if metadata.get("kind") != KIND:
         return None
