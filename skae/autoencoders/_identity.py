@@ -2,7 +2,6 @@
 
 import hashlib
 from functools import singledispatch
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -49,6 +48,8 @@ def identity(estimator: Any, X: np.ndarray) -> dict[str, str]:
     identity : dict of str to str
         Equal for fits that end with the same bits.
     """
+    from skae import __version__  # here, as skae imports this module first
+
     parameters = {
         name: described(value)
         for name, value in estimator.get_params(deep=False).items()
@@ -62,7 +63,7 @@ def identity(estimator: Any, X: np.ndarray) -> dict[str, str]:
         "what it goes on from": described(previous),
         "the device": str(resolve_device(estimator.device)),
         "torch": torch.__version__,
-        "skae": version("skae"),
+        "skae": __version__,
     }
 
 
