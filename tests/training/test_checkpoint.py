@@ -79,6 +79,7 @@ def test_goes_on_to_the_same_bits(case, blobs, path, killed_after):
         killed(model, blobs)
         assert path.exists()
     model.fit(blobs)
+    assert model.validation_scores_ == expected.validation_scores_
     assert model.loss_curve_ == expected.loss_curve_
     assert_array_equal(model.score_samples(blobs), expected.score_samples(blobs))
     assert not path.exists()
