@@ -5,8 +5,8 @@ skorch gets a plain autoencoder as its module, as it has none.
 
     OMP_NUM_THREADS=1 python benchmarks/reliability.py
 
-One thread, as children are forked after a first fit that imports what it needs; the condition that is
-about forks takes two. What is not installed is left out. POSIX only.
+One thread, as children are forked after a first fit that imports what it needs; the condition that
+is about forks takes two. What is not installed is left out. POSIX only.
 """
 
 import contextlib

@@ -62,8 +62,11 @@ class Units(NamedTuple):
                 f"{X.dtype}, to compute with; divide X by a constant."
             )
         # divided first: the square of 1e200 overflows and that of 1e-200 is zero
-        location = (X / largest).mean(axis=0, dtype=np.float64)
-        variance = np.var(X / largest, axis=0, dtype=np.float64, mean=location[None])
+        # from the first row: rows that are all equal differ by exactly nothing
+        first = (X[0] / largest).astype(np.float64)
+        departure = np.subtract(X / largest, first, dtype=np.float64)
+        location = first + departure.mean(axis=0)
+        variance = departure.var(axis=0)
         spread = float(np.sqrt(variance.mean()))
         rounding = 10 * float(limits.eps) * float(np.abs(location).max())
         varies = spread > rounding and spread * largest > float(limits.tiny)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from skae.training._run import Run
@@ -189,7 +189,8 @@ def unpacked(path: Path) -> Any:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            tensors, metadata = file.get_tensors(), file.metadata() or {}
+            metadata = file.metadata() or {}
+        tensors = load(path.read_bytes())  # read, not mapped: the file will be replaced
     except SafetensorError:
         return None
     if metadata.get("kind") != KIND:

@@ -167,6 +167,14 @@ def test_a_bernoulli_likelihood_refuses_rows_that_are_not_of_zeros_and_ones(blob
         model.score_samples(blobs)
 
 
+@pytest.mark.parametrize("n_samples", [3, 60, 61, 997])
+def test_rounding_is_not_taken_for_variation(n_samples):
+    X = np.tile([0.1, 0.7, 1 / 3, -3.0], (n_samples, 1))
+    model = tiny(AutoencoderTransformer, 2).fit(X)
+    assert float(model.module_.scale) == 1.0
+    assert_allclose(model.inverse_transform(model.transform(X)), X)
+
+
 def test_one_cell_like_no_other_does_not_spoil_the_rest(blobs):
     """The scale that features share is that of the cell, and PCA is still PCA."""
     X = with_cell(blobs, 1e12)

@@ -67,6 +67,23 @@ def test_parts_are_weighted_by_their_rows(blobs, monkeypatch):
     assert_allclose(model.transform(blobs), expected.transform(blobs), atol=1e-5)
 
 
+def test_a_part_that_fails_after_others_leaves_no_gradient_behind(blobs, monkeypatch):
+    expected = exact(AutoencoderTransformer, solver="sgd").fit(blobs)
+    calls, loss = [], AutoencoderTransformer._module.loss
+
+    def fails_twice(module, x, rng):
+        calls.append(len(x))
+        if len(calls) in (1, 3):  # the whole batch, and the second of two parts
+            raise ERRORS["cuda"]
+        return loss(module, x, rng)
+
+    monkeypatch.setattr(AutoencoderTransformer._module, "loss", fails_twice)
+    with pytest.warns(RuntimeWarning):
+        model = exact(AutoencoderTransformer, solver="sgd").fit(blobs)
+    assert calls[:7] == [30, 15, 15, 8, 8, 7, 7]
+    assert_allclose(model.transform(blobs), expected.transform(blobs), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("Estimator", "settings"),
     [
