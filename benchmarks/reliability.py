@@ -10,6 +10,7 @@ is about forks takes two. What is not installed is left out. POSIX only.
 """
 
 import contextlib
+import csv
 import logging
 import os
 import pickle
@@ -23,6 +24,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -453,9 +455,13 @@ def main():
         if lines:
             results[name] = dict(lines)
     heads = [f"{name} {version(DISTRIBUTIONS[name])}" for name in results]
-    print(f"| condition | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
-    for label in CONDITIONS:
-        print(f"| {label} | {' | '.join(results[name][label] for name in results)} |")
+    table = [["condition", *heads]]
+    table += [[label, *(results[name][label] for name in results)] for label in CONDITIONS]
+    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
+        csv.writer(file).writerows(table)  # which the manual shows
+    table.insert(1, ["---"] * len(table[0]))
+    for row in table:
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -170,6 +170,7 @@ def test_a_bernoulli_likelihood_refuses_rows_that_are_not_of_zeros_and_ones(blob
 @pytest.mark.parametrize("n_samples", [3, 60, 61, 997])
 def test_rounding_is_not_taken_for_variation(n_samples):
     X = np.tile([0.1, 0.7, 1 / 3, -3.0], (n_samples, 1))
+    X[1] = np.nextafter(X[1], 1)
     model = tiny(AutoencoderTransformer, 2).fit(X)
     assert float(model.module_.scale) == 1.0
     assert_allclose(model.inverse_transform(model.transform(X)), X)
