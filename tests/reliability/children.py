@@ -60,6 +60,7 @@ def killed_after(connection, n_epochs, X, parameters):
 
 def interrupted(connection, X, parameters):
     """Fit for minutes unless a signal comes, and tell what is left then."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     epoch = Trainer._epoch
 
     def first_epoch(self, *args):
