@@ -1,6 +1,5 @@
 """What is true of the plain autoencoder: theorems, bad input, hostile input."""
 
-
 import numpy as np
 import pytest
 import torch
