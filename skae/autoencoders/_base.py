@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
@@ -29,6 +30,7 @@ from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
+    Checkpoint,
     Record,
     map_rows,
     plain_torch,
@@ -85,21 +87,23 @@ class BaseAutoencoder(
         ValueError
             If X holds NaN, infinity, complex numbers or text, is empty or not two-dimensional, has
             values that `loss` does not allow, or is too small for `n_components`; if `device` is
-            not there; if a parameter is out of its range.
+            not there; if a parameter is out of its range; if `checkpoint` holds another fit.
+        RuntimeError
+            If another fit is writing `checkpoint` just now.
         """
         X = validate_data(self, X, dtype=FLOATS)
         self._check_architecture()
         self._check_corruption(X.shape[1])
         self._check_bounds(X)
-        with plain_torch(grad=False):
-            self._fit(X)
+        with plain_torch(grad=False), checkpoint_of(self, X) as checkpoint:
+            self._fit(X, checkpoint)
         return self
 
-    def _fit(self, X: np.ndarray) -> None:
-        random_state = check_random_state(self.random_state)
+    def _fit(self, X: np.ndarray, checkpoint: Checkpoint) -> None:
+        random_state = checkpoint.random_state(check_random_state(self.random_state))
         previous = self._previous(X.shape[1])
         units = self._units(X, previous)
-        fitting = self._fitting(standardized(X, *units), units, random_state)
+        fitting = self._fitting(standardized(X, *units), units, random_state, checkpoint)
         if previous is None:
             module, n_components = None, self._choose_n_components(fitting)
             architecture = fitting.architecture(n_components)
@@ -127,7 +131,7 @@ class BaseAutoencoder(
             return Units(np.zeros(X.shape[1]), 1.0)
         return Units.of(X)
 
-    def _fitting(self, X: np.ndarray, units: Units, random_state: np.random.RandomState) -> Fitting:
+    def _fitting(self, X: np.ndarray, units: Units, random_state, checkpoint) -> Fitting:
         """Everything that does not depend on the width of the code."""
         trainer = self._trainer(X.shape)
         n_epochs = self._n_epochs(len(X), trainer.batch_size)
@@ -154,6 +158,7 @@ class BaseAutoencoder(
             random_state=random_state,
             seed=int(random_state.randint(2**31 - 1)),
             search_observer=Printer(self, n_epochs),
+            checkpoint=checkpoint,
         )
 
     def _choose_n_components(self, fitting: Fitting) -> int:
@@ -169,14 +174,7 @@ class BaseAutoencoder(
                     f"min(n_samples, n_features)={most}; pass at most that, or None to keep all."
                 )
             return int(self.n_components)
-        low, high = 1, limit
-        while low < high:  # a wider code explains more, so halving finds the least
-            middle = (low + high) // 2
-            if fitting.explained(middle) >= self.n_components:
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return fitting.narrowest(self.n_components, limit)
 
     def _previous(self, n_features: int) -> Canonical | None:
         """The module that a warm start goes on from."""

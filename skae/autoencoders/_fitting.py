@@ -1,7 +1,6 @@
 """Which weights to keep: the start's, or those of as many epochs as are best on held-out rows."""
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from math import sqrt
@@ -13,6 +12,7 @@ from torch import Generator, Tensor
 
 from skae.nn import Autoencoder, ForeignNetwork
 from skae.training import (
+    Checkpoint,
     HeldOut,
     Observer,
     Record,
@@ -87,6 +87,8 @@ class Fitting:
         Draws the weights and the batches.
     search_observer : Observer
         Told of the epochs that only serve to find their number.
+    checkpoint : Checkpoint
+        Keeps the runs.
     """
 
     X: np.ndarray
@@ -103,6 +105,7 @@ class Fitting:
     random_state: np.random.RandomState
     seed: int
     search_observer: Observer
+    checkpoint: Checkpoint
 
     def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
         """An untrained module: the best linear one for some rows, if that is where it starts."""
@@ -112,13 +115,27 @@ class Fitting:
             module.start_at(*(to_tensor(part, dtype=torch.float64) for part in parts))
         return module
 
+    def narrowest(self, share: float, widest: int) -> int:
+        """The least width of a code, up to some other, that explains a share of the variance."""
+        low, high = 1, widest
+        while low < high:  # a wider code explains more, so halving finds the least
+            middle = (low + high) // 2
+            if self.explained(middle) >= share:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
     def explained(self, n_components: int) -> float:
         """Share of the variance that a code of some width explains, held out if possible."""
         if self.learns and self.hold_out:
-            found = self.search(n_components)
-            return explained(*found.reconstruction)
-        rows = np.arange(len(self.X))
-        return explained(*self._reconstruction(self.fit(n_components).module, rows, rows))
+            found, reconstruction = self.search(n_components), None
+        else:
+            found, rows = self.fit(n_components), np.arange(len(self.X))
+            reconstruction = self._reconstruction(found.module, rows, rows)
+        if found.record is not None and found.record.ended == "interrupted":
+            raise KeyboardInterrupt  # half of a search for a width is none
+        return explained(*(reconstruction or found.reconstruction))
 
     def _reconstruction(self, module: Autoencoder, train: np.ndarray, test: np.ndarray):
         """Errors of a module's reconstructions of some rows, and of the mean of others."""
@@ -268,15 +285,17 @@ class Fitting:
             return self.patience is not None and record.stale(self.patience, self.tol)
 
         foreign = any(isinstance(part, ForeignNetwork) for part in working.modules())
-        with foreign_randomness(self.seed, self.device) if foreign else nullcontext():
+        with foreign_randomness(self.seed, self.device, needed=foreign) as generators:
             record = self.trainer.run(
                 working,
                 to_tensor(self.X[train], **where),
                 n_epochs=self.n_epochs,
                 rng=generator(self.seed, self.device),
+                foreign=generators,
                 held_out=held_out,
                 stop=stop,
                 observer=observer,
+                checkpoint=self.checkpoint,
             )
         if record.best > 0:  # the start stays as exact as it was
             module.load_state_dict(working.state_dict())

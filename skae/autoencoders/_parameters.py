@@ -1,5 +1,6 @@
 """The parameters that every autoencoder has, declared and documented once."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -109,6 +110,10 @@ class Parameters:
     tol : float, default=1e-4
         The least improvement of the held-out score that counts; training also ends when no such
         improvement is left to make.
+    checkpoint : str, path-like or None, default=None
+        A file to keep the fit in while it goes on, about every ten seconds. Where its process is
+        killed, the same fit, of the same parameters and data, goes on from the file and ends with
+        the same bits; another is refused. A fit that ends by itself removes the file.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, in the last fit's architecture.
     whiten : bool, default=False
@@ -185,6 +190,7 @@ class Parameters:
     refit: bool = True
     n_iter_no_change: int | None = None
     tol: float = 1e-4
+    checkpoint: str | os.PathLike | None = None
     warm_start: bool = False
     whiten: bool = False
     precision: str = "float32"
@@ -231,6 +237,7 @@ class Parameters:
         "refit": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "checkpoint": [str, os.PathLike, None],
         "warm_start": ["boolean"],
         "whiten": ["boolean"],
         "precision": [StrOptions({"float32", "bfloat16"})],

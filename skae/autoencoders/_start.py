@@ -47,15 +47,30 @@ class Units(NamedTuple):
         Returns
         -------
         units : Units
-            With scale 1 where X does not vary beyond rounding.
+            With scale 1 where X does not vary beyond rounding, or not by a normal number.
+
+        Raises
+        ------
+        ValueError
+            If values are so large that distances between them may overflow.
         """
         largest = max(float(X.max()), -float(X.min())) or 1.0
+        limits = np.finfo(X.dtype)
+        if largest > float(limits.max) / (100 * np.sqrt(X.shape[1])):
+            raise ValueError(
+                f"X reaches {largest:g}, which is too near to {limits.max:g}, the largest of "
+                f"{X.dtype}, to compute with; divide X by a constant."
+            )
         # divided first: the square of 1e200 overflows and that of 1e-200 is zero
-        location = (X / largest).mean(axis=0, dtype=np.float64)
-        variance = np.var(X / largest, axis=0, dtype=np.float64, mean=location[None])
+        # from the first row: rows that are all equal differ by exactly nothing
+        first = (X[0] / largest).astype(np.float64)
+        departure = np.subtract(X / largest, first, dtype=np.float64)
+        location = first + departure.mean(axis=0)
+        variance = departure.var(axis=0)
         spread = float(np.sqrt(variance.mean()))
-        rounding = 10 * np.finfo(X.dtype).eps * float(np.abs(location).max())
-        return cls(location * largest, spread * largest if spread > rounding else 1.0)
+        rounding = 10 * float(limits.eps) * float(np.abs(location).max())
+        varies = spread > rounding and spread * largest > float(limits.tiny)
+        return cls(location * largest, spread * largest if varies else 1.0)
 
 
 class Axes(NamedTuple):
@@ -237,7 +252,8 @@ def _factor_analysis(X: np.ndarray, n_found: int, random_state) -> tuple[np.ndar
     )
     with warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is only a start
-        model.fit(rows)
+        with np.errstate(divide="ignore", invalid="ignore"):  # features without variance
+            model.fit(rows)
     return model.components_, model.noise_variance_
 
 

@@ -165,8 +165,8 @@ class VAETransformer(BaseAutoencoder):
             attributes["noise_variance_"] = float(variance[0]) if shared else variance
         return attributes
 
-    def _fit(self, X):
-        super()._fit(X)
+    def _fit(self, X, checkpoint):
+        super()._fit(X, checkpoint)
         if len(X) > 1 and not self.active_components_.any():
             warnings.warn(
                 f"Posterior collapse: none of the {self.n_components_} components depends on the "
@@ -317,10 +317,12 @@ class VAETransformer(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite, or
-            `n_importance_samples` is less than 1.
+            If X has a number of columns other than ``n_features_in_``, is not finite, or has values
+            outside [0, 1] under a Bernoulli likelihood, or `n_importance_samples` is less than 1.
         """
         X = self._rows(X)
+        if self.module_.autoencoder.log_noise is None:
+            self._check_bounds(X)
         log_density, width = self._log_density(n_importance_samples)
         return self._map(log_density, X, np.float64, width=width)
 

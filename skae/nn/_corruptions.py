@@ -6,6 +6,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 
+def uniform(shape: Sequence[int], x: Tensor, rng: Generator) -> Tensor:
+    """Numbers in [0, 1) on x's device, the same whatever torch's default dtype."""
+    return torch.rand(shape, generator=rng, dtype=torch.float32, device=x.device)
+
+
 class Corruption(nn.Module):
     r"""Replaces a share of the cells; a subclass says which cells, or by what.
 
@@ -58,11 +63,11 @@ class Corruption(nn.Module):
     def draw_level(self, x: Tensor, rng: Generator) -> Tensor:
         """The batch's level, of shape (); it stays on the device."""
         low, high = self.level
-        return low + (high - low) * torch.rand((), generator=rng, device=x.device)
+        return low + (high - low) * uniform((), x, rng)
 
     def hits(self, x: Tensor, level: Tensor, rng: Generator) -> Tensor:
         """Which cells to replace: each by itself."""
-        return torch.rand(x.shape, generator=rng, device=x.device) < level
+        return uniform(x.shape, x, rng) < level
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
         """What to replace them by, in a shape that broadcasts to x's."""
@@ -149,9 +154,7 @@ class SaltAndPepper(Corruption):
     """Puts the column's least or greatest value in place of a cell, as a coin falls."""
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
-        return torch.where(
-            torch.rand(x.shape, generator=rng, device=x.device) < 0.5, self.low, self.high
-        )
+        return torch.where(uniform(x.shape, x, rng) < 0.5, self.low, self.high)
 
     def value_moments(self, variance: Tensor) -> tuple[Tensor, Tensor]:
         return (self.low + self.high) / 2, ((self.high - self.low) / 2) ** 2
@@ -180,7 +183,7 @@ class BlockMasking(Corruption):
             if length == 1:
                 return torch.ones(n, 1, dtype=torch.bool, device=x.device)
             covered = (side * length).round().clamp(1, length)
-            start = torch.rand(n, 1, generator=rng, device=x.device) * (length - covered + 1)
+            start = uniform((n, 1), x, rng) * (length - covered + 1)
             place = torch.arange(length, device=x.device)
             return (place >= start.floor()) & (place < start.floor() + covered)
 

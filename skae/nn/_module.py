@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from skae.nn._corruptions import Corruption
+from skae.nn._corruptions import Corruption, SwapNoise
 from skae.nn._losses import RECONSTRUCTIONS
 from skae.nn._networks import Coder, TransposedLinear
+
+COUPLES_ROWS = (nn.modules.batchnorm._BatchNorm, SwapNoise)
+"""What these do with a row depends on the other rows of the batch."""
 
 
 class Turn(NamedTuple):
@@ -124,6 +127,11 @@ class Autoencoder(nn.Module):
         if mean is None:
             return self.compare(self.output(self.encode(seen)), x, hit)
         return self.compare(self.reconstruction.inverse_link(mean)[0].expand_as(x), x, hit)
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether the loss of a batch is more than the mean of the losses of its parts."""
+        return self.trim > 0 or any(isinstance(part, COUPLES_ROWS) for part in self.modules())
 
     def phases(self) -> list[list[Turn]]:
         """Consecutive stages of training, each the turns taken on every batch."""

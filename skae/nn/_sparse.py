@@ -155,6 +155,8 @@ class SparseAutoencoder(Autoencoder):
         """Codes, and what is charged for each of them (or for all alike), in nats per sample."""
         return SPARSITIES[self.sparsity](self, x, rng)
 
+    couples_rows = True  # at the least in what counts as dead
+
     @property
     def writer(self) -> Any:
         return self.decoder.path.layer

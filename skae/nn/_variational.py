@@ -157,8 +157,6 @@ class VariationalAutoencoder(Autoencoder):
         shape = (n_features,) if noise == "diagonal" else ()
         self.log_noise = nn.Parameter(new(shape)) if self.likelihood.variance else None
 
-    # The model
-
     def posterior(self, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
         """Means and log-variances, both of shape (n, n_components)."""
         shift, growth = self.encoder(x, rng).chunk(2, dim=1)
@@ -197,7 +195,9 @@ class VariationalAutoencoder(Autoencoder):
             return self.reconstruction.link(output)
         return self.likelihood.draw(output, self.noise_scale, rng)
 
-    # The bounds
+    @property
+    def couples_rows(self) -> bool:
+        return self.free_bits > 0 or super().couples_rows
 
     def loss(self, x: Tensor, rng: Generator) -> dict[str, Tensor]:
         x, seen, hit = self.observe(x, rng)

@@ -1,6 +1,7 @@
 """The loop, and the border between arrays and tensors: torch and numpy."""
 
-from skae.training._batches import map_rows, standardized, to_numpy, to_tensor
+from skae.training._batches import map_rows, rows_at_once, standardized, to_numpy, to_tensor
+from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
 from skae.training._stopping import HeldOut, Record, explained
 from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
@@ -8,6 +9,8 @@ from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
 __all__ = [
     "LEARNING_RATES",
     "SOLVERS",
+    "Checkpoint",
+    "CheckpointFile",
     "HeldOut",
     "Observer",
     "Record",
@@ -18,6 +21,7 @@ __all__ = [
     "map_rows",
     "plain_torch",
     "resolve_device",
+    "rows_at_once",
     "standardized",
     "to_numpy",
     "to_tensor",

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae.training._memory import Portion
+
 CHUNK = 2**22
 """Cells that are on their way at once: 32 MiB of float64, whatever the size of the table."""
 
@@ -34,7 +36,7 @@ def to_tensor(
     Parameters
     ----------
     array : ndarray
-        May be read-only, memory-mapped or in Fortran order.
+        May be read-only, memory-mapped, reversed or in Fortran order.
     dtype : torch.dtype or None
         None keeps the array's.
     device : torch.device or str, default="cpu"
@@ -45,7 +47,7 @@ def to_tensor(
     tensor : Tensor
         A copy, shaped like the array.
     """
-    return torch.tensor(np.asarray(array), dtype=dtype, device=device)
+    return torch.as_tensor(np.array(array, order="C"), dtype=dtype, device=device)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
@@ -74,6 +76,8 @@ def map_rows(
 ) -> np.ndarray:
     """Apply a function of tensors to the rows of an array, chunk by chunk.
 
+    Where memory runs out, the chunks become smaller.
+
     Parameters
     ----------
     function : callable of a tensor of shape (n, n_columns)
@@ -92,11 +96,13 @@ def map_rows(
     Y : ndarray with n_samples rows
         A new array.
     """
-    Y, step = np.empty(0), rows_at_once(width)
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        y = to_numpy(function(to_tensor(X[rows].astype(dtype, copy=False), device=device)))
-        if start == 0:
+
+    def compute(rows: np.ndarray) -> np.ndarray:
+        return to_numpy(function(to_tensor(rows.astype(dtype, copy=False), device=device)))
+
+    Y = np.empty(0)
+    for rows, y in Portion(rows_at_once(width)).map(compute, X):
+        if rows.start == 0:
             Y = np.empty((len(X), *y.shape[1:]), dtype)
         Y[rows] = y
     return Y

@@ -1,12 +1,19 @@
 """Devices by name, generators from seeds, and torch's ambient state held still."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
 SMALL_STEP = 5 * 10**7
 """Multiplications below which one thread is faster than several."""
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's threads, but torch would wait for them for ever:
+    # https://github.com/pytorch/pytorch/issues/17199
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def resolve_device(name: str) -> torch.device:
@@ -59,7 +66,9 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
 
 
 @contextmanager
-def foreign_randomness(seed: int, device: torch.device) -> Iterator[None]:
+def foreign_randomness(
+    seed: int, device: torch.device, *, needed: bool = True
+) -> Iterator[list[torch.Generator]]:
     """Feed modules that draw from torch's global generator, such as ``nn.Dropout``, from `seed`.
 
     The global generator is put back at the end. A user's own modules are the one place in skae
@@ -71,11 +80,22 @@ def foreign_randomness(seed: int, device: torch.device) -> Iterator[None]:
         Non-negative.
     device : torch.device
         The device on which they draw.
+    needed : bool, default=True
+        Whether there are such modules; without them nothing happens.
+
+    Yields
+    ------
+    generators : list of torch.Generator
+        The global ones that they draw from.
     """
+    if not needed:
+        yield []
+        return
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)  # noqa: TID251 - inside fork_rng
-        yield
+        on_device = [torch.cuda.default_generators[d.index or 0] for d in devices]
+        yield [torch.default_generator, *on_device]
 
 
 @contextmanager

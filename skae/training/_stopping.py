@@ -1,6 +1,8 @@
 """Held-out rows: how good the weights are, and the best ones seen."""
 
+from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skae.training._device import generator
+from skae.training._memory import Portion
 
 
 class HeldOut:
@@ -25,26 +28,24 @@ class HeldOut:
 
     def __init__(self, x: Tensor, mean: Tensor, seed: int = 0):
         self.x, self.mean, self.seed = x, mean, seed
+        self.portion = Portion(4096)
 
     @torch.no_grad()
-    def errors(self, module: Any, batch_size: int = 4096) -> Tensor:
+    def errors(self, module: Any) -> Tensor:
         """Error of each row.
 
         Parameters
         ----------
         module : Autoencoder
             Left in evaluation mode.
-        batch_size : int, default=4096
-            Rows at once.
 
         Returns
         -------
         errors : Tensor of shape (n,), float64
-            In nats.
+            In nats, on the CPU.
         """
         module.eval()
-        rng = generator(self.seed, self.x.device)
-        return torch.cat([module.error(x, rng) for x in self.x.split(batch_size)]).double()
+        return self._of_rows(module.error)
 
     def central(self, module: Any, trim: float) -> "HeldOut":
         """The same without a share of the rows: those that a module has the largest errors on.
@@ -65,19 +66,21 @@ class HeldOut:
         rows = self.errors(module).argsort(stable=True)[:n_kept].sort().values
         return HeldOut(self.x[rows], self.mean, self.seed)
 
-    def baseline_errors(self, module: Any, batch_size: int = 4096) -> Tensor | None:
+    def baseline_errors(self, module: Any) -> Tensor | None:
         """Those of a model that always says the mean, or None where errors have no natural zero."""
         if module.is_likelihood:
             return None
-        return self.reconstruction_errors(module, self.mean, batch_size)
+        return self.reconstruction_errors(module, self.mean)
 
     @torch.no_grad()
-    def reconstruction_errors(
-        self, module: Any, mean: Tensor | None = None, batch_size: int = 4096
-    ) -> Tensor:
+    def reconstruction_errors(self, module: Any, mean: Tensor | None = None) -> Tensor:
         """Errors of the reconstructions alone, or of always saying `mean`, of shape (n,)."""
-        rng, batches = generator(self.seed, self.x.device), self.x.split(batch_size)
-        return torch.cat([module.reconstruction_error(x, rng, mean) for x in batches]).double()
+        return self._of_rows(partial(module.reconstruction_error, mean=mean))
+
+    def _of_rows(self, error: Callable[..., Tensor]) -> Tensor:
+        rng = generator(self.seed, self.x.device)
+        errors = [part for _, part in self.portion.map(lambda x: error(x, rng), self.x)]
+        return torch.cat(errors).cpu().double()
 
 
 def explained(errors: Tensor, baseline_errors: Tensor | None) -> float:
@@ -136,6 +139,8 @@ class Record:
         What ended the run, if it did not end by itself.
     """
 
+    _kept = ("losses", "scores", "errors", "best", "divergences", "ended", "_weights")
+
     def __init__(self, module: Any, held_out: HeldOut | None = None):
         self.module, self.held_out = module, held_out
         self.losses: list[dict[str, float]] = []
@@ -149,8 +154,8 @@ class Record:
             self._judge(held_out)
 
     def _keep(self) -> None:
-        self.best = len(self.losses)
-        self._weights = {name: w.clone() for name, w in self.module.state_dict().items()}
+        weights = {name: w.clone() for name, w in self.module.state_dict().items()}
+        self.best, self._weights = len(self.losses), weights
 
     def add(self, losses: dict[str, float]) -> None:
         """Record an epoch, and keep its weights if they are the best so far.
@@ -178,6 +183,15 @@ class Record:
     def restore(self) -> None:
         """Put the best weights back."""
         self.module.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, as lists and dictionaries of numbers and tensors."""
+        return {name: getattr(self, name) for name in self._kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the place of the record that a state is from."""
+        for name in self._kept:
+            setattr(self, name, state[name])
 
     def best_module(self) -> Any:
         """A copy of the module with the best weights, for evaluation."""

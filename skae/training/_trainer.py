@@ -1,6 +1,6 @@
 """The only training loop in skae. It knows phases and turns, not autoencoders."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, cos, isfinite, pi
 from typing import Any
@@ -9,7 +9,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn import Turn
+from skae.training._checkpoint import Checkpoint
 from skae.training._device import plain_torch, threads_for
+from skae.training._memory import Portion
+from skae.training._run import Run
 from skae.training._stopping import HeldOut, Record
 
 
@@ -104,15 +107,18 @@ class Trainer:
         *,
         n_epochs: int,
         rng: Generator,
+        foreign: Sequence[Generator] = (),
         held_out: HeldOut | None = None,
         stop: Callable[[Record], bool] = lambda record: False,
         observer: Observer | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Record:
         """Train a module in place and leave it with the best weights seen, the start's included.
 
         Without held-out rows the last weights count as the best. Where the loss is not finite the
         best weights come back, the rate falls to a tenth and training goes on; the third time
-        ends it. Ctrl-C ends it, too. Either way the weights are good.
+        ends it. Ctrl-C ends it, too. Either way the weights are good. Where memory runs out, a
+        step's gradient is added up over parts of its batch.
 
         Parameters
         ----------
@@ -124,12 +130,16 @@ class Trainer:
             Length of each phase's schedule, in passes over x.
         rng : torch.Generator
             Of everything random in training, on x's device.
+        foreign : sequence of torch.Generator
+            What the module draws from besides.
         held_out : HeldOut or None
             What the weights are chosen by.
         stop : callable of the Record so far
             Asked after every epoch whether the phase ends here.
         observer : Observer or None
             Told of every epoch, and may end the phase, too.
+        checkpoint : Checkpoint or None
+            Shown the run before every epoch, and may take it to where it stood before.
 
         Returns
         -------
@@ -137,66 +147,103 @@ class Trainer:
             Losses, scores, and how the run ended.
         """
         record, observer = Record(module, held_out), observer or Observer()
+        checkpoint = checkpoint or Checkpoint()
+        run = Run(module, record, [rng, *foreign], self._portion(module, len(x)))
+        checkpoint.resume(run)
         try:
             with plain_torch(grad=True), threads_for(self._work(module)):
-                for turns in module.phases():
-                    if stop(record):
-                        continue
-                    for losses in self._epochs(module, x, turns, n_epochs, rng, record, observer):
+                phases = module.phases()
+                while run.phase < len(phases) and not (record.ended or stop(record)):
+                    turns = phases[run.phase]
+                    for losses in self._epochs(run, x, turns, n_epochs, observer, checkpoint):
                         record.add(losses)
                         if observer.epoch_ends(record) or stop(record):
                             break
+                    run.next_phase()
         except KeyboardInterrupt:
             record.ended = "interrupted"
+        else:
+            checkpoint.finish(run)
         record.restore()
         module.eval()
         return record
 
-    def _epochs(self, module, x, turns, n_epochs, rng, record, observer) -> Iterator[dict]:
+    def _epochs(self, run, x, turns, n_epochs, observer, checkpoint) -> Iterator[dict]:
         """Train for one epoch at a time, and yield its losses, which are finite."""
-        share, optimizers = 1.0, [self._optimizer(turn) for turn in turns]
-        for epoch in range(n_epochs):
+        run.use([self._optimizer(turn) for turn in turns])
+        while run.epoch < n_epochs:
+            checkpoint.save(run)
             observer.epoch_begins()
-            module.train()
-            losses = self._epoch(module, x, turns, optimizers, share, (epoch, n_epochs), rng)
+            run.module.train()
+            losses = self._epoch(run, x, turns, n_epochs)
             while not all(isfinite(loss) for loss in losses.values()):
-                record.restore()
-                record.divergences += 1
-                if record.divergences == 3:
-                    record.ended = "diverged"
+                run.record.restore()
+                run.record.divergences += 1
+                if run.record.divergences == 3:
+                    run.record.ended = "diverged"
                     return
-                share, optimizers = share / 10, [self._optimizer(turn) for turn in turns]
-                losses = self._epoch(module, x, turns, optimizers, share, (epoch, n_epochs), rng)
+                run.share /= 10
+                run.use([self._optimizer(turn) for turn in turns])
+                losses = self._epoch(run, x, turns, n_epochs)
+            run.epoch += 1
             yield losses
 
-    def _epoch(self, module, x, turns, optimizers, share, position, rng) -> dict[str, float]:
+    def _epoch(self, run, x, turns, n_epochs) -> dict[str, float]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
-        epoch, n_epochs = position
+        rng = run.generators[0]
         batches = x[torch.randperm(len(x), generator=rng, device=x.device)].tensor_split(
             ceil(len(x) / self.batch_size)
         )
         totals: dict[str, Tensor] = {}
         for i, batch in enumerate(batches):
-            progress = module.progress = (epoch + i / len(batches)) / n_epochs
-            rate = share * self.learning_rate_init * LEARNING_RATES[self.learning_rate](progress)
-            for turn, optimizer in zip(turns, optimizers, strict=True):
-                for name, term in self._step(batch, turn, optimizer, rate, rng).items():
+            progress = run.module.progress = (run.epoch + i / len(batches)) / n_epochs
+            schedule = LEARNING_RATES[self.learning_rate](progress)
+            rate = run.share * self.learning_rate_init * schedule
+            for turn, optimizer in zip(turns, run.optimizers, strict=True):
+                for name, term in self._step(batch, turn, optimizer, rate, run).items():
                     totals[name] = totals.get(name, 0.0) + term * len(batch)
         return {name: float(total) / len(x) for name, total in totals.items()}
 
-    def _step(self, batch, turn, optimizer, rate, rng) -> dict[str, Tensor]:
+    def _step(self, batch, turn, optimizer, rate, run) -> dict[str, Tensor]:
         """Move one player on one batch."""
-        # No cache: inside an outer autocast it would outlive the step, and the weights' changes.
-        half = self.precision == "bfloat16"
-        with torch.autocast(batch.device.type, torch.bfloat16, half, cache_enabled=False):
-            terms = turn.loss(batch, rng)
-        optimizer.zero_grad()
-        sum(terms.values()).backward(inputs=turn.parameters)
+        while True:
+            optimizer.zero_grad()
+            try:
+                terms = self._gradient(batch, turn, run)
+                break
+            except RuntimeError as error:
+                run.portion.halve(error)
         nn.utils.clip_grad_norm_(turn.parameters, self.max_gradient_norm)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
-        return {name: term.detach() for name, term in terms.items()}
+        return terms
+
+    def _gradient(self, batch, turn, run) -> dict[str, Tensor]:
+        """Add up the gradient over a batch, all of it at once if memory allows."""
+        totals: dict[str, Tensor] = {}
+        for rows in batch.tensor_split(ceil(len(batch) / run.portion.n_rows)):
+            # No cache: inside an outer autocast it would outlive the step, and the weights' changes
+            half = self.precision == "bfloat16"
+            with torch.autocast(batch.device.type, torch.bfloat16, half, cache_enabled=False):
+                terms = turn.loss(rows, run.generators[0])
+            weight = len(rows) / len(batch)
+            (weight * sum(terms.values())).backward(inputs=turn.parameters)
+            for name, term in terms.items():
+                totals[name] = totals.get(name, 0.0) + weight * term.detach()
+        return totals
+
+    def _portion(self, module, n_samples) -> Portion:
+        """Rows that the gradient is computed of at once."""
+        n_rows = min(self.batch_size, n_samples)
+        if not module.couples_rows:
+            return Portion(n_rows, consequence="Gradients are added up, so that steps stay as is.")
+        return Portion(
+            n_rows,
+            least=3,  # so that no part has a single row, which has no variance
+            consequence="The loss couples the rows of a batch, so that the weights will not be "
+            "those that enough memory gives; a lower batch_size says so from the start.",
+        )
 
     def _work(self, module) -> int:
         """Multiplications in a forward pass of a batch."""

@@ -1,9 +1,5 @@
 """What is true of the plain autoencoder: theorems, bad input, hostile input."""
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 import torch
@@ -311,27 +307,3 @@ class TestHostileInput:
         with pytest.warns(ConvergenceWarning, match="Pass a lower learning_rate_init"):
             model.fit(blobs)
         assert np.isfinite(model.score_samples(blobs)).all()
-
-
-def test_ctrl_c_leaves_a_usable_estimator():
-    script = """
-        import os, signal, threading, warnings
-        import numpy as np
-        from skae import AutoencoderTransformer
-
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
-        X = np.random.default_rng(0).normal(size=(2000, 10)) ** 3
-        model = AutoencoderTransformer(3, max_iter=1, random_state=0).fit(X)  # torch imports more
-        model.set_params(max_iter=10**6)
-        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            model.fit(X)
-        assert any("Training interrupted after" in str(w.message) for w in caught), caught
-        assert 1 < len(model.validation_scores_) < 10**6
-        assert np.isfinite(model.transform(X)).all()
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr

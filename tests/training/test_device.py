@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skae.training import foreign_randomness, generator, resolve_device
-from skae.training._device import threads_for
+from skae.training._device import plain_torch, threads_for
 
 
 def test_auto_is_cuda_when_it_is_there():
@@ -42,3 +42,9 @@ def test_small_steps_take_one_thread_and_give_the_others_back(work, n_threads):
         assert torch.get_num_threads() == n_threads
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_gradients_are_recorded_where_they_are_wanted(grad):
+    with torch.set_grad_enabled(not grad), plain_torch(grad=grad):
+        assert torch.is_grad_enabled() == grad

@@ -36,7 +36,7 @@ class TwoPlayers(nn.Module):
     def phases(self):
         return [[Turn([getattr(self, n)], self.distance(n)) for n in turns] for turns in self.plan]
 
-    is_likelihood = False
+    is_likelihood = couples_rows = False
 
     def error(self, x, rng):
         return self.reconstruction_error(x, rng)
@@ -174,6 +174,8 @@ def test_ctrl_c_keeps_the_best_weights(x):
 
 def test_weight_decay_leaves_vectors_alone(x):
     class Decaying(nn.Module):
+        couples_rows = False
+
         def __init__(self):
             super().__init__()
             self.matrix, self.vector = nn.Parameter(torch.ones(1, 1)), nn.Parameter(torch.ones(1))
@@ -193,6 +195,8 @@ def test_bfloat16_multiplies_in_bfloat16():
     seen = []
 
     class Multiplies(nn.Module):
+        couples_rows = False
+
         def __init__(self):
             super().__init__()
             self.linear = nn.Linear(4, 4)

@@ -1,0 +1,87 @@
+"""What to do when memory runs out: the same with fewer rows at once."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from math import ceil
+from typing import Any
+
+import torch
+
+
+def ran_out(error: RuntimeError) -> bool:
+    """Whether an error says that there is not enough memory, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+class Portion:
+    """Rows that are computed at once: half as many each time that memory has run out.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many at first.
+    least : int, default=1
+        How many it takes.
+    consequence : str, default="The results stay the same."
+        What the one warning says of having fewer.
+    """
+
+    def __init__(
+        self, n_rows: int, *, least: int = 1, consequence: str = "The results stay the same."
+    ):
+        self.n_rows, self.least, self.consequence = n_rows, least, consequence
+        self.warned = False
+
+    def halve(self, error: RuntimeError) -> None:
+        """Have half as many rows from now on, or pass on an error that this does not help with.
+
+        Parameters
+        ----------
+        error : RuntimeError
+            What came up with as many rows as now.
+        """
+        if not ran_out(error):
+            raise error
+        fewer = ceil(self.n_rows / 2)
+        if self.n_rows <= self.least or fewer < self.least:
+            error.add_note(
+                f"Nor is there memory for {self.n_rows} rows at once; pass device='cpu', or have "
+                "fewer or narrower layers."
+            )
+            raise error
+        if not self.warned:
+            warnings.warn(
+                f"There is not enough memory for {self.n_rows} rows at once; going on with fewer. "
+                + self.consequence,
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self.n_rows, self.warned = fewer, True
+
+    def map(self, function: Callable[[Any], Any], x: Any) -> Iterator[tuple[slice, Any]]:
+        """Apply a function to a portion of rows after the other.
+
+        Parameters
+        ----------
+        function : callable
+            Of some rows of x.
+        x : Tensor or ndarray of shape (n_samples, ...)
+            Rows.
+
+        Yields
+        ------
+        rows : slice
+            Which ones.
+        y : object
+            What the function makes of them.
+        """
+        start = 0
+        while start < len(x):
+            rows = slice(start, start + self.n_rows)
+            try:
+                y = function(x[rows])
+            except RuntimeError as error:
+                self.halve(error)
+                continue
+            yield rows, y
+            start = rows.stop
