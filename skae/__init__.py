@@ -1,6 +1,7 @@
 """Autoencoders where you reach for PCA: scikit-learn transformers on PyTorch."""
 
 from skae import io, onnx
+from skae._version import __version__
 from skae.autoencoders import (
     AutoencoderTransformer,
     DenoisingAutoencoder,
@@ -9,12 +10,12 @@ from skae.autoencoders import (
 )
 from skae.persistence import load
 
-__version__ = "0.1.0"
 __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "VAETransformer",
+    "__version__",
     "io",
     "load",
     "onnx",

@@ -25,7 +25,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderTransformer
-from skae.outliers import AutoencoderOutlierDetector, _n_alarms, _tail_offset
+from skae.outliers import AutoencoderOutlierDetector
+from skae.outliers._thresholds import n_alarms_of, tail_offset
 
 
 class FirstColumn(BaseEstimator):
@@ -76,7 +77,7 @@ class TestTheTailRule:
     def test_leaves_at_most_a_64th_of_a_gaussian(self, n_features):
         """The logarithm of a chi-squared survival function is concave from two dimensions on."""
         shares = (np.arange(200_000) + 0.5) / 200_000
-        offset = _tail_offset(-chi2.ppf(shares, n_features) / 2)
+        offset = tail_offset(-chi2.ppf(shares, n_features) / 2)
         share = chi2.sf(-2 * offset, n_features)
         assert share <= 2**-6 + 1e-6
         if n_features == 2:  # an exponential tail, on which the bound is reached
@@ -84,15 +85,15 @@ class TestTheTailRule:
 
     def test_follows_the_units_of_the_scores(self):
         scores = np.random.default_rng(0).normal(size=101)
-        assert_allclose(_tail_offset(3 * scores + 2), 3 * _tail_offset(scores) + 2)
+        assert_allclose(tail_offset(3 * scores + 2), 3 * tail_offset(scores) + 2)
 
     @pytest.mark.parametrize("share", [0.05, 0.2])
     def test_is_not_moved_far_by_outliers(self, share):
         rng = np.random.default_rng(0)
         scores = -chi2.rvs(5, size=1000, random_state=rng) / 2
-        clean = _tail_offset(scores)
+        clean = tail_offset(scores)
         scores[: int(1000 * share)] = -1e9
-        assert -30 < _tail_offset(scores) < clean
+        assert -30 < tail_offset(scores) < clean
 
     def test_has_few_false_alarms_and_finds_what_is_far(self):
         rng = np.random.default_rng(0)
@@ -202,7 +203,7 @@ class TestFalseAlarmRate:
         detector = AutoencoderOutlierDetector(
             false_alarm_rate=rate, calibration_fraction=0.4, random_state=0
         ).fit(X)
-        n_alarms = _n_alarms(100, rate)
+        n_alarms = n_alarms_of(100, rate)
         few, many = betabinom(4000, n_alarms, 101 - n_alarms).ppf([1e-4, 1 - 1e-4])
         assert few <= (detector.predict(X_new) == -1).sum() <= many
         naive = AutoencoderOutlierDetector(contamination=rate).fit(X)

@@ -20,7 +20,7 @@ def places(text):
 def test_imports_without_anything_optional():
     script = "import sys; sys.modules.update(dict.fromkeys({!r})); import skae"
     optional = ["pandas", "polars", "matplotlib", "rich"]
-    optional += ["safetensors", "onnx", "onnxscript", "skl2onnx", "onnxruntime", "skops"]
+    optional += ["onnx", "onnxscript", "skl2onnx", "onnxruntime", "skops"]
     subprocess.run([sys.executable, "-c", script.format(optional)], check=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skae._version import __version__
 from skae.training import Checkpoint, CheckpointFile, resolve_device, rows_at_once, to_numpy
 
 WITHOUT_EFFECT = {"checkpoint", "verbose", "device"}
@@ -48,8 +49,6 @@ def identity(estimator: Any, X: np.ndarray) -> dict[str, str]:
     identity : dict of str to str
         Equal for fits that end with the same bits.
     """
-    from skae import __version__  # here, as skae imports this module first
-
     parameters = {
         name: described(value)
         for name, value in estimator.get_params(deep=False).items()

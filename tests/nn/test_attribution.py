@@ -36,5 +36,5 @@ def test_they_add_up_where_the_quadrature_is_not_exact():
     shares = shares_along_path(log_density, x, typical)
     total = log_density(typical[None]) - log_density(x)
     torch.testing.assert_close(shares.sum(dim=1), total)
-    assert shares[0, 0] > 20 and shares[0, 2] == 0
+    assert shares[0, 0] > 15 and shares[0, 2] == 0
     assert (shares[1] == 0).all(), "a typical row has nothing to explain"

@@ -14,13 +14,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from skae.autoencoders import AutoencoderTransformer
 from skae.autoencoders._base import FLOATS
-
-__all__ = ["AutoencoderOutlierDetector"]
-
-HALVINGS = 5
-"""How often an exponential tail halves between the median and the threshold of "auto"."""
+from skae.outliers._default import default_estimator
+from skae.outliers._thresholds import n_alarms_of, refuse, tail_offset
 
 TOLD = {
     "trim": lambda share: share,
@@ -37,28 +33,6 @@ OPEN = {
 
 MOST_TRIMMED = 0.5 - float(np.finfo(np.float64).eps)
 """Half of the rows can be outliers, but fewer than half are left out of a robust fit."""
-
-
-def default_estimator(shape: tuple[int, int]) -> AutoencoderTransformer:
-    """The autoencoder that scores best where nothing is known of a table.
-
-    Half as many components as there are features keep what most rows have in common; a few epochs
-    bend them towards these, and would with more learn the outliers, too; the mixture sees groups.
-    All of it was found by measurement: see the user guide.
-
-    Parameters
-    ----------
-    shape : tuple of two ints
-        Of the training rows.
-
-    Returns
-    -------
-    estimator : AutoencoderTransformer
-        Not fitted.
-    """
-    return AutoencoderTransformer(
-        max(1, min(shape) // 2), density="mixture", max_iter=5, early_stopping=False
-    )
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -209,22 +183,22 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
                 "A threshold needs two rows or more, but X has n_samples=1; pass more."
             )
         scores = self._scores_of(estimator, thresholding)
-        _refuse(~np.isfinite(scores), scores, "infinite or NaN", "where a threshold is sought")
+        refuse(~np.isfinite(scores), scores, "infinite or NaN", "where a threshold is sought")
         validate_data(self, X, skip_check_array=True)
         self.estimator_ = estimator
         self.calibration_scores_ = None
         if self.false_alarm_rate is not None:
             self.calibration_scores_ = np.sort(scores)
-            n_alarms = _n_alarms(len(scores), self.false_alarm_rate)
+            n_alarms = n_alarms_of(len(scores), self.false_alarm_rate)
             self.offset_ = float(self.calibration_scores_[n_alarms - 1])
         elif self.contamination == "auto":
-            self.offset_ = _tail_offset(scores)
+            self.offset_ = tail_offset(scores)
         else:
             self.offset_ = float(np.quantile(scores, self.contamination))
         return self
 
     def _unfitted(self) -> Any:
-        return AutoencoderTransformer() if self.estimator is None else self.estimator
+        return default_estimator((1, 1)) if self.estimator is None else self.estimator
 
     def _told(self, estimator: Any) -> Any:
         """The estimator with what it, or a part of it, leaves open and this one knows."""
@@ -245,7 +219,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
             return X, X
         n_samples, frozen = _num_samples(X), isinstance(self.estimator, FrozenEstimator)
         n_held_out = n_samples if frozen else ceil(self.calibration_fraction * n_samples)
-        if _n_alarms(n_held_out, self.false_alarm_rate) == 0:
+        if n_alarms_of(n_held_out, self.false_alarm_rate) == 0:
             fraction = "" if frozen else f"calibration_fraction={self.calibration_fraction:g} of "
             raise ValueError(
                 f"false_alarm_rate={self.false_alarm_rate:g} needs "
@@ -261,7 +235,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
     @staticmethod
     def _scores_of(estimator: Any, X) -> np.ndarray:
         scores = column_or_1d(estimator.score_samples(X), dtype=np.float64, input_name="scores")
-        _refuse(np.isnan(scores), scores, "NaN", "and NaN is neither high nor low")
+        refuse(np.isnan(scores), scores, "NaN", "and NaN is neither high nor low")
         return scores
 
     def score_samples(self, X):
@@ -370,25 +344,3 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         """
         check_is_fitted(self)
         return self.estimator_.explain(X)
-
-
-def _n_alarms(n_calibration: int, rate: float) -> int:
-    """How many of the p-values j / (n + 1) that calibration rows can give are at most the rate."""
-    levels = np.arange(1, n_calibration + 1) / (n_calibration + 1)
-    return int(np.searchsorted(levels, rate, side="right"))
-
-
-def _tail_offset(scores: np.ndarray) -> float:
-    """The threshold of contamination="auto"."""
-    quartile, median = np.quantile(scores, [0.25, 0.5])
-    rounding = np.sqrt(np.finfo(np.float64).eps) * abs(median)  # where many rows are the same row
-    return float(median - HALVINGS * max(median - quartile, rounding))
-
-
-def _refuse(bad: np.ndarray, scores: np.ndarray, what: str, why: str) -> None:
-    if bad.any():
-        raise ValueError(
-            f"{bad.sum()} of {len(bad)} scores are {what}, {why}; the first is row "
-            f"{bad.argmax()}'s, {scores[bad.argmax()]}. Scale the data, leave such rows out, or "
-            "wrap another estimator."
-        )

@@ -1,0 +1,25 @@
+"""The autoencoder that looks for outliers unless told otherwise."""
+
+from skae.autoencoders import AutoencoderTransformer
+
+
+def default_estimator(shape: tuple[int, int]) -> AutoencoderTransformer:
+    """The autoencoder that scores best where nothing is known of a table.
+
+    Half as many components as there are features keep what most rows have in common; a few epochs
+    bend them towards these, and would with more learn the outliers, too; the mixture sees groups.
+    All of it was found by measurement: see the user guide.
+
+    Parameters
+    ----------
+    shape : tuple of two ints
+        Of the training rows.
+
+    Returns
+    -------
+    estimator : AutoencoderTransformer
+        Not fitted.
+    """
+    return AutoencoderTransformer(
+        max(1, min(shape) // 2), density="mixture", max_iter=5, early_stopping=False
+    )
