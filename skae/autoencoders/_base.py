@@ -17,17 +17,19 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
 from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
+from skae.autoencoders._missing import Whole
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer, warn_of
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
+from skae.autoencoders._table import FLOATS, Table, checked, mean_of
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
     Checkpoint,
@@ -39,8 +41,6 @@ from skae.training import (
     to_numpy,
     to_tensor,
 )
-
-FLOATS = (np.float64, np.float32)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -58,6 +58,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = True
         return tags
 
     @property
@@ -67,15 +68,17 @@ class BaseAutoencoder(
     # Fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the autoencoder.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, finite.
+            Training rows; NaN is a missing cell.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, not negative. A weight of 2 is the row twice, one of 0 no row.
 
         Returns
         -------
@@ -85,25 +88,27 @@ class BaseAutoencoder(
         Raises
         ------
         ValueError
-            If X holds NaN, infinity, complex numbers or text, is empty or not two-dimensional, has
-            values that `loss` does not allow, or is too small for `n_components`; if `device` is
-            not there; if a parameter is out of its range; if `checkpoint` holds another fit.
+            If X holds infinity, complex numbers or text, is empty or not two-dimensional, has a
+            column without any value or values that `loss` does not allow, or is too small for
+            `n_components`; if weights are negative or all zero; if `device` is not there; if a
+            parameter is out of its range; if `checkpoint` holds another fit.
         RuntimeError
             If another fit is writing `checkpoint` just now.
         """
-        X = validate_data(self, X, dtype=FLOATS)
+        X = checked(self, X, reset=True)
         self._check_architecture()
         self._check_corruption(X.shape[1])
         self._check_bounds(X)
-        with plain_torch(grad=False), checkpoint_of(self, X) as checkpoint:
-            self._fit(X, checkpoint)
+        table = Table.of(X, sample_weight, self.cv, y)
+        with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
+            self._fit(table, checkpoint)
         return self
 
-    def _fit(self, X: np.ndarray, checkpoint: Checkpoint) -> None:
+    def _fit(self, table: Table, checkpoint: Checkpoint) -> None:
         random_state = checkpoint.random_state(check_random_state(self.random_state))
-        previous = self._previous(X.shape[1])
-        units = self._units(X, previous)
-        fitting = self._fitting(standardized(X, *units), units, random_state, checkpoint)
+        previous = self._previous(table.X.shape[1])
+        units = self._units(table, previous)
+        fitting = self._fitting(table, units, random_state, checkpoint)
         if previous is None:
             module, n_components = None, self._choose_n_components(fitting)
             architecture = fitting.architecture(n_components)
@@ -111,28 +116,30 @@ class BaseAutoencoder(
             module, n_components = deepcopy(previous.autoencoder).double(), self.n_components_
             architecture = self._fitted_architecture
 
-        attributes = partial(self._fitted_attributes, X, fitting, units, architecture)
+        attributes = partial(self._fitted_attributes, table, fitting, units, architecture)
 
         def describe(record: Record) -> dict[str, Any]:
             module = cast(Autoencoder, record.best_module().cpu().double())
             return attributes(Fitted(module, record, record.scores, record.best))
 
-        observer = FitObserver(self, X, fitting.n_epochs, describe)
+        observer = FitObserver(self, table.X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
         observer.fit_ends()
         if fitted.record is not None:
             warn_of(fitted.record, fitting.trainer.learning_rate_init)
 
-    def _units(self, X: np.ndarray, previous: Canonical | None) -> Units:
+    def _units(self, table: Table, previous: Canonical | None) -> Units:
         if previous is not None:
             return Units(to_numpy(previous.location.double()), float(previous.scale))
         if RECONSTRUCTIONS[self.loss].bounds is not None:
-            return Units(np.zeros(X.shape[1]), 1.0)
-        return Units.of(X)
+            return Units(np.zeros(table.X.shape[1]), 1.0)
+        return Units.of(table.X, table.weights)
 
-    def _fitting(self, X: np.ndarray, units: Units, random_state, checkpoint) -> Fitting:
+    def _fitting(self, table: Table, units: Units, random_state, checkpoint) -> Fitting:
         """Everything that does not depend on the width of the code."""
+        whole = Whole.of(standardized(table.X, *units), table.weights)
+        X = whole.X
         trainer = self._trainer(X.shape)
         n_epochs = self._n_epochs(len(X), trainer.batch_size)
         noise = noise_settings(
@@ -144,13 +151,15 @@ class BaseAutoencoder(
             image_shape=self.image_shape,
         )
         return Fitting(
-            X=X,
+            whole=whole,
+            weights=table.weights,
             architecture=partial(self._architecture, X.shape, noise),
             build=self._build,
             linear_start=self._linear_start if self._has_linear_start() else None,
+            unweighted=self._unweighted,
             trainer=trainer,
             n_epochs=n_epochs,
-            hold_out=self._held_out(len(X)),
+            hold_out=self._held_out(table),
             refit=self.refit,
             patience=self.n_iter_no_change,
             tol=self.tol,
@@ -191,27 +200,29 @@ class BaseAutoencoder(
     # What a fit leaves
 
     def _fitted_attributes(
-        self, X: np.ndarray, fitting: Fitting, units: Units, architecture: dict, fitted: Fitted
+        self, table: Table, fitting: Fitting, units: Units, architecture: dict, fitted: Fitted
     ) -> dict[str, Any]:
         """What training has found, in the words of scikit-learn."""
         module, record, squared_unit = fitted.module, fitted.record, units.squared_scale
         reading = Reading(
             module=module,
-            X=fitting.X,
+            X=fitting.described,
             n_components=architecture["coders"]["n_components"],
             axes_of=partial(self._axes, whiten=self.whiten),
             unit=self._code_unit(units),
             seed=fitting.seed,
         )
         axes, n_components = reading.axes, len(reading.axes.variance)
-        noise_variance = self._noise_variance(reading.squared_residual, X.shape, n_components)
+        shape = fitting.X.shape
+        noise_variance = self._noise_variance(reading.squared_residual, shape, n_components)
         location, scale = (to_tensor(np.asarray(part), dtype=torch.float64) for part in units)
         density = self._density(reading, noise_variance)
-        canonical = Canonical(module, location, scale, reading.code_map, density)
+        fill, dtype = fitting.whole.fill, table.X.dtype
+        canonical = Canonical(module, location, scale, reading.code_map, density, fill)
         return {
-            "module_": canonical.to(getattr(torch, X.dtype.name)),
+            "module_": canonical.to(getattr(torch, dtype.name)),
             "n_components_": n_components,
-            "mean_": X.mean(axis=0, dtype=np.float64).astype(X.dtype),
+            "mean_": mean_of(table.X, table.weights).astype(dtype),
             "explained_variance_": axes.variance * squared_unit,
             "explained_variance_ratio_": axes.variance / (reading.total_variance or 1.0),
             "noise_variance_": noise_variance * squared_unit,
@@ -243,7 +254,7 @@ class BaseAutoencoder(
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
         return self._map(Canonical.encode, X, X.dtype)
@@ -279,7 +290,7 @@ class BaseAutoencoder(
 
     def _rows(self, X) -> np.ndarray:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=FLOATS, reset=False)
+        return checked(self, X, reset=False)
 
     def _map(self, method: Callable, X: np.ndarray, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
@@ -289,5 +300,7 @@ class BaseAutoencoder(
             module, torch_dtype = self.module_, getattr(torch, dtype.name)
             if device.type != "cpu" or module.scale.dtype != torch_dtype:
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
+            if module.fill is not None and np.isnan(X).any():
+                width = max(width, module.fill.loadings.numel())  # of the regression for gaps
             width = max(width, self.n_features_in_, self.n_components_)
             return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)

@@ -1,9 +1,8 @@
 """The denoising autoencoder: noise on what the encoder sees, and a way to use it."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skae.autoencoders._base import FLOATS
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
 from skae.nn import Canonical
@@ -90,7 +89,7 @@ class DenoisingAutoencoder(BottleneckAutoencoder):
         check_is_fitted(self)
         if n_passes < 1:
             raise ValueError(f"n_passes={n_passes!r} must be at least 1.")
-        X = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
+        X = self._rows(X)
         missing = np.isnan(X)
         seen = np.where(missing, self._filled(), X).astype(X.dtype)
         given = missing.any(axis=1, keepdims=True) & ~missing

@@ -320,7 +320,7 @@ def residual_variance(
 
     Parameters
     ----------
-    squared_residual : ndarray of shape (n_samples,)
+    squared_residual : ndarray of shape (n,)
         Squared distance of each training row from its reconstruction.
     shape : tuple of two ints
         Of the training data.
@@ -335,4 +335,4 @@ def residual_variance(
     n_samples, n_left = shape[0], min(shape) - n_components
     if n_left <= 0 or n_samples < 2:
         return 0.0
-    return float(squared_residual.sum()) / (n_samples - 1) / n_left
+    return float(squared_residual.mean()) * n_samples / (n_samples - 1) / n_left

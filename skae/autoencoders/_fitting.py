@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -10,18 +11,25 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from skae.autoencoders._missing import Whole
+from skae.autoencoders._reading import MAX_CELLS
+from skae.autoencoders._table import expanded, mean_of
 from skae.nn import Autoencoder, ForeignNetwork
 from skae.training import (
     Checkpoint,
     HeldOut,
     Observer,
     Record,
+    Rows,
     Trainer,
     explained,
     foreign_randomness,
     generator,
     to_tensor,
 )
+
+FINE = 20
+"""How often a row of average weight is there where weights have to be repetitions."""
 
 MIN_ROWS = 10
 """Fewer rows than this cannot tell a better autoencoder from a worse one: PCA it is."""
@@ -58,21 +66,25 @@ class Fitting:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    whole : Whole
         The training rows, in units.
+    weights : ndarray of shape (n_samples,) or None
+        Of the rows, with mean 1.
     architecture : callable of n_components
         All that a module depends on.
     build : callable of (architecture, rng)
         Makes a module in float64 on the CPU.
     linear_start : callable of (rows, n_components, module, random_state), or None
         Arrays for the module's ``start_at``; None keeps its random weights.
+    unweighted : callable of (rows, weights)
+        Rows without weights that the start takes in the place of some with them.
     trainer : Trainer
         How to train.
     n_epochs : int
         Length of the schedule.
-    hold_out : float or int
-        A share of the rows to hold out, or a number of folds; 0 holds out none and keeps the last
-        weights.
+    hold_out : float, int or list of pairs of ndarrays of int
+        A share of the rows to hold out, a number of folds, or which rows to learn from and to hold
+        out each time; 0 holds out none and keeps the last weights.
     refit : bool
         Whether to train on all rows once held-out ones have told for how long; folds always do.
     patience : int or None
@@ -91,13 +103,15 @@ class Fitting:
         Keeps the runs.
     """
 
-    X: np.ndarray
+    whole: Whole
+    weights: np.ndarray | None
     architecture: Callable[[int], dict[str, Any]]
     build: Callable[[dict[str, Any], Generator], Autoencoder]
     linear_start: Callable[..., Iterable[np.ndarray]] | None
+    unweighted: Callable[[np.ndarray, np.ndarray], np.ndarray]
     trainer: Trainer
     n_epochs: int
-    hold_out: float | int
+    hold_out: float | int | list[tuple[np.ndarray, np.ndarray]]
     refit: bool
     patience: int | None
     tol: float
@@ -107,11 +121,28 @@ class Fitting:
     search_observer: Observer
     checkpoint: Checkpoint
 
+    @property
+    def X(self) -> np.ndarray:
+        """The training rows, in units, without gaps."""
+        return self.whole.X
+
+    @cached_property
+    def described(self) -> np.ndarray:
+        """Rows that vary as the training rows do, without gaps or weights."""
+        X = self.whole.drawn()
+        if self.weights is None:
+            return X
+        n_rows = min(FINE * len(X), max(len(X), MAX_CELLS // X.shape[1]))
+        return X[expanded(self.weights, n_rows)]
+
     def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
         """An untrained module: the best linear one for some rows, if that is where it starts."""
         module = self.build(self.architecture(n_components), generator(self.seed)).eval()
         if self.linear_start is not None:
-            parts = self.linear_start(self.X[rows], n_components, module, self.random_state)
+            X = self.X[rows]
+            if self.weights is not None:
+                X = self.unweighted(X, self.weights[rows])
+            parts = self.linear_start(X, n_components, module, self.random_state)
             module.start_at(*(to_tensor(part, dtype=torch.float64) for part in parts))
         return module
 
@@ -143,8 +174,17 @@ class Fitting:
         return judge.reconstruction_errors(module), judge.reconstruction_errors(module, judge.mean)
 
     def _judge(self, train: np.ndarray, test: np.ndarray, **where: Any) -> HeldOut:
-        mean = to_tensor(self.X[train].mean(axis=0), **where)
-        return HeldOut(to_tensor(self.X[test], **where), mean, self.seed)
+        weights = None if self.weights is None else self.weights[train]
+        mean = to_tensor(mean_of(self.X[train], weights), **where)
+        return HeldOut(self._rows(test, **where), mean, self.seed)
+
+    def _rows(self, rows: np.ndarray, **where: Any) -> Rows:
+        """Some of the rows as tensors."""
+        known, weights = (
+            None if part is None else to_tensor(part[rows], device=where["device"])
+            for part in (self.whole.known, self.weights)
+        )
+        return Rows(to_tensor(self.X[rows], **where), known, weights)
 
     @property
     def learns(self) -> bool:
@@ -232,12 +272,14 @@ class Fitting:
     @property
     def refits(self) -> bool:
         """Whether the search is followed by training on all rows."""
-        return self.refit or self.hold_out >= 1
+        return self.refit or isinstance(self.hold_out, list) or self.hold_out >= 1
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
         from sklearn.model_selection import KFold, train_test_split  # slow to import
 
+        if isinstance(self.hold_out, list):
+            return self.hold_out if fold else self.hold_out[:1]
         if self.hold_out >= 1 and fold:
             folds = KFold(int(self.hold_out), shuffle=True, random_state=self.random_state)
             return list(folds.split(rows))
@@ -288,7 +330,7 @@ class Fitting:
         with foreign_randomness(self.seed, self.device, needed=foreign) as generators:
             record = self.trainer.run(
                 working,
-                to_tensor(self.X[train], **where),
+                self._rows(train, **where),
                 n_epochs=self.n_epochs,
                 rng=generator(self.seed, self.device),
                 foreign=generators,

@@ -9,20 +9,21 @@ import torch
 from torch import nn
 
 from skae._version import __version__
+from skae.autoencoders._table import Table
 from skae.training import Checkpoint, CheckpointFile, resolve_device, rows_at_once, to_numpy
 
 WITHOUT_EFFECT = {"checkpoint", "verbose", "device"}
 
 
-def checkpoint_of(estimator: Any, X: np.ndarray) -> Checkpoint:
+def checkpoint_of(estimator: Any, table: Table) -> Checkpoint:
     """The file that an estimator keeps its fit in, or one that keeps nothing.
 
     Parameters
     ----------
     estimator : BaseAutoencoder
         Whose `checkpoint` it is.
-    X : ndarray of shape (n_samples, n_features)
-        The training rows.
+    table : Table
+        What it learns from.
 
     Returns
     -------
@@ -31,18 +32,18 @@ def checkpoint_of(estimator: Any, X: np.ndarray) -> Checkpoint:
     """
     if estimator.checkpoint is None:
         return Checkpoint()
-    return CheckpointFile(estimator.checkpoint, identity(estimator, X))
+    return CheckpointFile(estimator.checkpoint, identity(estimator, table))
 
 
-def identity(estimator: Any, X: np.ndarray) -> dict[str, str]:
+def identity(estimator: Any, table: Table) -> dict[str, str]:
     """What an estimator's fit depends on, by names that its user knows.
 
     Parameters
     ----------
     estimator : BaseAutoencoder
         With the parameters of the fit, and what a warm start goes on from.
-    X : ndarray of shape (n_samples, n_features)
-        The training rows; all of them are read.
+    table : Table
+        What it learns from; all rows are read.
 
     Returns
     -------
@@ -54,11 +55,15 @@ def identity(estimator: Any, X: np.ndarray) -> dict[str, str]:
         for name, value in estimator.get_params(deep=False).items()
         if name not in WITHOUT_EFFECT
     }
+    if table.splits is not None:
+        parameters.pop("cv")  # a splitter, or a generator of splits
     previous = getattr(estimator, "module_", None) if estimator.warm_start else None
     return {
         "the estimator": type(estimator).__name__,
         **parameters,
-        "X": described(X),
+        "X": described(table.X),
+        "sample_weight": described(table.weights),
+        "the splits": str([described(part) for split in table.splits or [] for part in split]),
         "what it goes on from": described(previous),
         "the device": str(resolve_device(estimator.device)),
         "torch": torch.__version__,

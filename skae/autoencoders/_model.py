@@ -23,7 +23,14 @@ from skae.autoencoders._sizes import (
     hidden_widths,
     peak_learning_rate,
 )
-from skae.autoencoders._start import Axes, Units, denoising_axes, principal_axes
+from skae.autoencoders._start import (
+    Axes,
+    Units,
+    denoising_axes,
+    moments_alike,
+    principal_axes,
+)
+from skae.autoencoders._table import Table
 from skae.nn import Autoencoder, Tensors, coders
 from skae.training import Trainer
 
@@ -86,10 +93,13 @@ class Model(Parameters):
             return 0
         return auto(self.max_iter, epochs, n_samples, batch_size)
 
-    def _held_out(self, n_samples: int) -> float | int:
-        """The share of the rows, or the number of folds, to choose the weights by; 0 is none."""
+    def _held_out(self, table: Table) -> float | int | list[tuple[np.ndarray, np.ndarray]]:
+        """A share of the rows, a number of folds, or splits, to choose weights by; 0 is none."""
         if not self.early_stopping:
             return 0
+        if table.splits is not None:
+            return table.splits
+        n_samples = len(table.X)
         return auto(self.cv, folds, n_samples) or self.validation_fraction
 
     def _widest_code(self, shape: tuple[int, int]) -> float:
@@ -115,6 +125,11 @@ class Model(Parameters):
         if module.corruption is None:
             return principal_axes(X, n_components, random_state)
         return denoising_axes(X, n_components, module.corruption)
+
+    @staticmethod
+    def _unweighted(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Rows that are to the start what others are with weights."""
+        return moments_alike(X, weights)
 
     def _code_unit(self, units: Units) -> float:
         """What codes in the module's units are multiplied by."""

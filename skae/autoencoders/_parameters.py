@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from skae.nn import ACTIVATIONS, CORRUPTIONS, NORMALIZATIONS, RECONSTRUCTIONS, WEIGHT_INITS
@@ -96,8 +96,9 @@ class Parameters:
         are kept, and nothing keeps them above PCA.
     validation_fraction : float in (0, 1), default=0.1
         Share of the rows that is held out, unless `cv` asks for folds.
-    cv : "auto", int or None, default="auto"
-        Number of folds to hold out in turn, at least 2; None holds out `validation_fraction` of the
+    cv : "auto", int, splitter, iterable or None, default="auto"
+        Number of folds to hold out in turn, at least 2, or a splitter of scikit-learn's, or pairs
+        of rows to learn from and rows to hold out; None holds out `validation_fraction` of the
         rows. "auto" is 5 below 1,000 rows, where a tenth is too little to choose by, and None from
         there.
     refit : bool, default=True
@@ -186,7 +187,7 @@ class Parameters:
     max_iter: int | str = "auto"
     early_stopping: bool = True
     validation_fraction: float = 0.1
-    cv: int | str | None = "auto"
+    cv: Any = "auto"
     refit: bool = True
     n_iter_no_change: int | None = None
     tol: float = 1e-4
@@ -233,7 +234,13 @@ class Parameters:
         "max_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "cv": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
+        "cv": [
+            Interval(Integral, 2, None, closed="left"),
+            StrOptions({"auto"}),
+            HasMethods(["split", "get_n_splits"]),
+            "array-like",
+            None,
+        ],
         "refit": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -291,9 +298,9 @@ class Parameters:
     def _check_bounds(self, X: np.ndarray) -> None:
         """Refuse data that the loss is not defined on."""
         bounds = RECONSTRUCTIONS[self.loss].bounds
-        if bounds is not None and (X.min() < bounds[0] or X.max() > bounds[1]):
+        if bounds is not None and (np.nanmin(X) < bounds[0] or np.nanmax(X) > bounds[1]):
             raise ValueError(
                 f"loss={self.loss!r} needs X in [{bounds[0]:g}, {bounds[1]:g}], but X ranges from "
-                f"{X.min():g} to {X.max():g}; scale it with MinMaxScaler or take "
+                f"{np.nanmin(X):g} to {np.nanmax(X):g}; scale it with MinMaxScaler or take "
                 "loss='squared_error'."
             )

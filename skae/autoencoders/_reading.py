@@ -26,7 +26,7 @@ class Reading:
     module : Autoencoder
         In float64, on the CPU.
     X : ndarray of shape (n_samples, n_features)
-        The training rows.
+        The training rows, without gaps or weights.
     n_components : int
         Width of the code.
     axes_of : callable of (Z, decode), with ``explained`` and ``seed``

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils._set_output import _get_adapter_from_container
 from torch import Tensor
 
@@ -26,7 +27,7 @@ class ScoresMixin:
         A density over the code and the residual, made one of the rows by the decoder's Jacobian,
         so that models with codes of different widths can be compared. Where the decoder is linear
         and the density isotropic, this is the log-likelihood of probabilistic PCA, and equal to
-        ``PCA.score_samples``.
+        ``PCA.score_samples``. Missing cells are integrated out, to second order.
 
         Parameters
         ----------
@@ -43,13 +44,13 @@ class ScoresMixin:
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
         log_density, width = self._log_density()
         return self._map(log_density, X, np.float64, width=width)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Mean log-density of some rows, so that a grid search maximises held-out likelihood.
 
         Parameters
@@ -58,13 +59,15 @@ class ScoresMixin:
             Rows with the columns seen in `fit`.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows in the mean.
 
         Returns
         -------
         log_density : float
             In nats per row; higher is better.
         """
-        return float(self.score_samples(X).mean())
+        return float(np.average(self.score_samples(X), weights=sample_weight))
 
     def explain(self, X):
         r"""Which cells make a row an outlier, and by how much.
@@ -73,9 +76,9 @@ class ScoresMixin:
             \frac{\partial \log p}{\partial x_j}\bigl(t + s\,(x - t)\bigr)\, ds
 
         along the straight way from a typical row t, what the decoder makes of the code zero. The
-        shares of a row add up to :math:`\log p(t) - \log p(x)`, exactly. Where the density is
-        Gaussian, as with a linear decoder, they are
-        :math:`\tfrac12 (x - t)_j [C^{-1} (x - t)]_j`.
+        shares of a row add up to :math:`\log p(t) - \log p(x)`, exactly; missing cells are filled
+        in before, and have a share, too. Where the density is Gaussian, as with a linear decoder,
+        shares are :math:`\tfrac12 (x - t)_j [C^{-1} (x - t)]_j`.
 
         Parameters
         ----------
@@ -93,13 +96,13 @@ class ScoresMixin:
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
 
         References
         ----------
         .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
         """
-        rows = self._rows(X)
+        rows = self._map(Canonical.complete, self._rows(X), np.float64)
         log_density, width = self._log_density()
 
         def shares(module: Canonical, x: Tensor) -> Tensor:
@@ -126,20 +129,26 @@ class ScoresMixin:
         -------
         error : ndarray of shape (n_samples,) or (n_samples, n_features), float64
             :math:`\sqrt{\tfrac1d \sum_j (x_j - \hat x_j)^2}` of each row, or
-            :math:`|x_j - \hat x_j|` of each cell, in the units of X; at least 0.
+            :math:`|x_j - \hat x_j|` of each cell, in the units of X; at least 0. Missing cells do
+            not count, and are NaN.
 
         Raises
         ------
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
 
         def distance(module: Canonical, x: Tensor) -> Tensor:
+            known = ~x.isnan()
             cells = (module.standardize(x) - module.standardize(module(x))).abs()
-            error = cells if per_cell else cells.square().mean(dim=1).sqrt()
+            if per_cell:
+                error = cells.where(known, torch.nan)
+            else:
+                n_known = known.sum(dim=1).clamp(min=1)
+                error = (cells.square().where(known, 0.0).sum(dim=1) / n_known).sqrt()
             return error * module.scale  # last, as squares of very large or small units are none
 
         return self._map(distance, X, np.float64)

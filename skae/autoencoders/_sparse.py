@@ -16,6 +16,7 @@ from skae.autoencoders._documentation import variant
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._sizes import auto
 from skae.autoencoders._start import dictionary_of_rows
+from skae.autoencoders._table import expanded
 from skae.nn import SPARSITIES, Canonical
 from skae.nn import SparseAutoencoder as SparseModule
 from skae.training import to_numpy
@@ -193,6 +194,10 @@ class SparseAutoencoder(BaseAutoencoder):
         rate = auto(self.learning_rate_init, lambda: 0.02 if self.sparsity == "pursuit" else 0.005)
         return replace(super()._trainer(shape), learning_rate_init=rate)
 
+    @staticmethod
+    def _unweighted(X, weights):
+        return X[expanded(weights, len(X))]  # atoms start as rows, not as mixtures of them
+
     def _linear_start(self, X, n_components, module, random_state):
         return dictionary_of_rows(X, n_components, random_state, random=self.init == "random")
 
@@ -235,7 +240,7 @@ class SparseAutoencoder(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
         if not self.sparse_output:

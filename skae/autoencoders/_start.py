@@ -8,6 +8,7 @@ import torch
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
+from skae.autoencoders._table import mean_of
 from skae.nn import Corruption
 from skae.training import to_numpy, to_tensor
 
@@ -36,13 +37,15 @@ class Units(NamedTuple):
             return float(np.square(np.float64(self.scale)))
 
     @classmethod
-    def of(cls, X: np.ndarray) -> "Units":
+    def of(cls, X: np.ndarray, weights: np.ndarray | None = None) -> "Units":
         """The mean of X and the root mean square of what is left.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Rows.
+            Rows; NaN is missing, and no column is without a value.
+        weights : ndarray of shape (n_samples,) or None
+            Of the rows.
 
         Returns
         -------
@@ -54,7 +57,7 @@ class Units(NamedTuple):
         ValueError
             If values are so large that distances between them may overflow.
         """
-        largest = max(float(X.max()), -float(X.min())) or 1.0
+        largest = max(float(np.nanmax(X)), -float(np.nanmin(X))) or 1.0
         limits = np.finfo(X.dtype)
         if largest > float(limits.max) / (100 * np.sqrt(X.shape[1])):
             raise ValueError(
@@ -63,10 +66,12 @@ class Units(NamedTuple):
             )
         # divided first: the square of 1e200 overflows and that of 1e-200 is zero
         # from the first row: rows that are all equal differ by exactly nothing
-        first = (X[0] / largest).astype(np.float64)
+        known = X[np.isnan(X).argmin(axis=0), np.arange(X.shape[1])]
+        first = (known / largest).astype(np.float64)
         departure = np.subtract(X / largest, first, dtype=np.float64)
-        location = first + departure.mean(axis=0)
-        variance = departure.var(axis=0)
+        mean = mean_of(departure, weights)
+        location = first + mean
+        variance = mean_of(np.square(departure - mean), weights)
         spread = float(np.sqrt(variance.mean()))
         rounding = 10 * float(limits.eps) * float(np.abs(location).max())
         varies = spread > rounding and spread * largest > float(limits.tiny)
@@ -315,6 +320,27 @@ def covariance_alike(X: np.ndarray) -> tuple[np.ndarray, float]:
         return centred, 1.0
     root = np.linalg.qr(centred, mode="r") * np.sqrt(n_features / n_samples)
     return np.vstack([root, -root]), 2 * n_features / n_samples
+
+
+def moments_alike(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows without weights that have the mean and the covariance of rows with weights.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    weights : ndarray of shape (n_samples,)
+        Of mean 1.
+
+    Returns
+    -------
+    alike : ndarray of shape (n, n_features)
+        What a linear start sees of X, and nothing else.
+    """
+    mean = np.average(X, axis=0, weights=weights)
+    rows = np.sqrt(weights)[:, None] * (X - mean)
+    root = covariance_alike(np.vstack([rows, -rows]))[0]
+    return root + mean
 
 
 def padded(rows: np.ndarray, n_rows: int) -> np.ndarray:

@@ -165,9 +165,9 @@ class VAETransformer(BaseAutoencoder):
             attributes["noise_variance_"] = float(variance[0]) if shared else variance
         return attributes
 
-    def _fit(self, X, checkpoint):
-        super()._fit(X, checkpoint)
-        if len(X) > 1 and not self.active_components_.any():
+    def _fit(self, table, checkpoint):
+        super()._fit(table, checkpoint)
+        if len(table.X) > 1 and not self.active_components_.any():
             warnings.warn(
                 f"Posterior collapse: none of the {self.n_components_} components depends on the "
                 "rows any more. Lower beta, set free_bits or kl_warm_up, or scale the features.",
@@ -197,7 +197,7 @@ class VAETransformer(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         mean, std = self._posterior(X)
         return (mean, std) if return_std else mean
@@ -234,7 +234,7 @@ class VAETransformer(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, or is not finite.
+            If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         mean, std = self._posterior(X)
         random_state = check_random_state(
@@ -317,7 +317,7 @@ class VAETransformer(BaseAutoencoder):
         NotFittedError
             If `fit` has not been called.
         ValueError
-            If X has a number of columns other than ``n_features_in_``, is not finite, or has values
+            If X has a number of columns other than ``n_features_in_``, holds infinity, or values
             outside [0, 1] under a Bernoulli likelihood, or `n_importance_samples` is less than 1.
         """
         X = self._rows(X)
@@ -334,10 +334,14 @@ class VAETransformer(BaseAutoencoder):
         draws = (draws_for_bound if importance else draws_for_elbo)(self.n_components_, n_draws)
 
         def bound(module: Canonical, x: torch.Tensor) -> torch.Tensor:
+            known = (~x.isnan()).to(x.dtype)
             log_density = module.autoencoder.log_likelihood_bound(
-                module.standardize(x), to_tensor(draws, device=x.device), importance=importance
+                module.standardize(x),
+                to_tensor(draws, device=x.device),
+                importance=importance,
+                weight=known,
             )
             continuous = module.autoencoder.log_noise is not None
-            return log_density - continuous * x.shape[1] * module.scale.log()
+            return log_density - continuous * known.sum(dim=1) * module.scale.log()
 
         return bound, len(draws) * self.n_features_in_

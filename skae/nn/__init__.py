@@ -4,7 +4,9 @@ from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
+from skae.nn._missing import GaussianFill
 from skae.nn._module import Autoencoder, Turn
 from skae.nn._networks import (
     ACTIVATIONS,
@@ -17,7 +19,7 @@ from skae.nn._networks import (
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._tensors import Tensors
-from skae.nn._variational import LIKELIHOODS, VariationalAutoencoder
+from skae.nn._variational import VariationalAutoencoder
 from skae.nn._weightless import Weightless
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "DenseNetwork",
     "ForeignNetwork",
     "GaussianDensity",
+    "GaussianFill",
     "Reconstruction",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",

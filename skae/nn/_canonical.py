@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from skae.nn._density import DENSITIES
+from skae.nn._missing import GaussianFill
 from skae.nn._module import Autoencoder
 from skae.nn._tensors import Tensors, made_of
 
@@ -76,6 +78,8 @@ class Canonical(nn.Module):
         :math:`T`.
     density : one of ``DENSITIES``, or None
         Of the autoencoder's data, if it has none of its own.
+    fill : GaussianFill or None
+        Completes rows, in the autoencoder's units; None leaves gaps.
     """
 
     location: Tensor
@@ -83,6 +87,7 @@ class Canonical(nn.Module):
     autoencoder: Any
     code_map: Any
     density: Any
+    fill: GaussianFill | None
 
     def __init__(
         self,
@@ -91,16 +96,18 @@ class Canonical(nn.Module):
         scale: Tensor,
         code_map: Tensors,
         density: Tensors | None,
+        fill: GaussianFill | None,
     ):
         super().__init__()
         self.autoencoder, self.code_map, self.density = autoencoder, code_map, density
+        self.fill = fill
         self.register_buffer("location", location)
         self.register_buffer("scale", scale)
 
     @classmethod
     def of(cls, autoencoder: Autoencoder, tensors: dict[str, Tensor]) -> "Canonical":
         """The module that some tensors, by the names in its ``state_dict``, were taken from."""
-        parts: dict[str, dict[str, Tensor]] = {"code_map": {}, "density": {}}
+        parts: dict[str, dict[str, Tensor]] = {"code_map": {}, "density": {}, "fill": {}}
         for name, tensor in tensors.items():
             part, _, own = name.partition(".")
             if part in parts:
@@ -111,14 +118,31 @@ class Canonical(nn.Module):
             tensors["scale"],
             made_of((CodeMap, CodeOrder), parts["code_map"]),
             made_of(DENSITIES, parts["density"]) if parts["density"] else None,
+            GaussianFill(**parts["fill"]) if parts["fill"] else None,
         )
         module.to(tensors["scale"].dtype)
         module.load_state_dict(tensors, strict=False, assign=True)
         return module.eval()
 
     def standardize(self, x: Tensor) -> Tensor:
-        """What the autoencoder is shown of x, in its units."""
-        return (x - self.location) / self.scale
+        """What the autoencoder is shown of x: in its units, and without gaps."""
+        y = (x - self.location) / self.scale
+        return y if self.fill is None else self.fill(y)
+
+    def complete(self, x: Tensor) -> Tensor:
+        """Rows without gaps."""
+        return torch.where(x.isnan(), self.standardize(x) * self.scale + self.location, x)
+
+    def log_volume(self, x: Tensor) -> Tensor:
+        """What makes log-densities of what the autoencoder is shown those of rows, of shape (n,).
+
+        Each known cell is counted in the units of the data, and those that are missing are
+        integrated out.
+        """
+        if self.fill is None:
+            return -x.shape[1] * self.scale.log()
+        gaps = self.fill.log_volume((x - self.location) / self.scale).to(x.dtype)
+        return gaps - (~x.isnan()).sum(dim=1) * self.scale.log()
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes of shape (n, n_components)."""
@@ -145,5 +169,4 @@ class Canonical(nn.Module):
         def decode(w: Tensor) -> Tensor:
             return self.autoencoder.decode(self.code_map.undo(w * density.code_std))
 
-        log_density = density(w, y - self.autoencoder.decode(z), decode)
-        return log_density - x.shape[1] * self.scale.log()
+        return density(w, y - self.autoencoder.decode(z), decode) + self.log_volume(x)

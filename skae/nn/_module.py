@@ -21,12 +21,13 @@ class Turn(NamedTuple):
     ----------
     parameters : list of nn.Parameter
         What moves; everything else stands still in this turn.
-    loss : callable of (x, rng)
-        Named terms of the loss on a batch, in nats per sample; their sum is minimised.
+    loss : callable of (x, rng, weight)
+        Named terms of the loss on a batch, in nats per sample; their sum is minimised. The weight
+        is that of each cell, shaped like x, or None if all count alike.
     """
 
     parameters: list[nn.Parameter]
-    loss: Callable[[Tensor, Generator], dict[str, Tensor]]
+    loss: Callable[[Tensor, Generator, Tensor | None], dict[str, Tensor]]
 
 
 class Autoencoder(nn.Module):
@@ -83,29 +84,31 @@ class Autoencoder(nn.Module):
         """What the loss compares with x: the same before the link."""
         return self.decoder(z, rng)
 
-    def corrupt(self, x: Tensor, rng: Generator) -> tuple[Tensor, Tensor | None]:
-        """What the encoder sees of x, and which cells that concerns (None: no matter)."""
-        return (x, None) if self.corruption is None else self.corruption(x, rng)
+    def corrupt(
+        self, x: Tensor, rng: Generator, weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the encoder sees of x, and what cells weigh in the loss, given what they do in x."""
+        if self.corruption is None:
+            return x, weight
+        seen, hit = self.corruption(x, rng)
+        if self.corruption.emphasis == 0:
+            return seen, weight
+        emphasis = torch.ones_like(x).where(hit, 1 - self.corruption.emphasis)
+        return seen, emphasis if weight is None else emphasis * weight
 
     def penalty(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
         """Named terms, in nats per sample, that are added to the reconstruction error."""
         return {}
 
-    def compare(self, output: Tensor, x: Tensor, hit: Tensor | None = None) -> Tensor:
-        """Error of each sample, of shape (n,); cells that noise left alone may count less."""
-        return self.weigh(self.reconstruction.error(output, x), hit).sum(dim=-1)
+    def compare(self, output: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Error of each sample, of shape (n,), with the weight of each cell."""
+        return weighted(self.reconstruction.error(output, x), weight).sum(dim=-1)
 
-    def weigh(self, cells: Tensor, hit: Tensor | None) -> Tensor:
-        """Errors of cells, shaped as they are, by whether noise hit them."""
-        if self.corruption is None or hit is None or self.corruption.emphasis == 0:
-            return cells
-        return torch.where(hit, cells, (1 - self.corruption.emphasis) * cells)
-
-    def loss(self, x: Tensor, rng: Generator) -> dict[str, Tensor]:
+    def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Named terms, in nats per sample of the batch; training minimises their sum."""
-        seen, hit = self.corrupt(x, rng)
+        seen, weight = self.corrupt(x, rng, weight)
         z = self.encode(seen, rng)
-        error = self.compare(self.output(z, rng), x, hit)
+        error = self.compare(self.output(z, rng), x, weight)
         return {"reconstruction": self.average(error), **self.penalty(x, z)}
 
     def average(self, errors: Tensor) -> Tensor:
@@ -115,18 +118,24 @@ class Autoencoder(nn.Module):
         n_kept = max(1, round((1 - self.trim) * len(errors)))
         return errors.topk(n_kept, largest=False).values.mean()
 
-    def error(self, x: Tensor, rng: Generator) -> Tensor:
+    def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
         """What training minimises, for each sample, of shape (n,), as on held-out rows."""
-        seen, hit = self.corrupt(x, rng)
+        seen, weight = self.corrupt(x, rng, weight)
         z = self.encode(seen)
-        return self.compare(self.output(z), x, hit) + sum(self.penalty(x, z).values())
+        return self.compare(self.output(z), x, weight) + sum(self.penalty(x, z).values())
 
-    def reconstruction_error(self, x: Tensor, rng: Generator, mean: Tensor | None = None) -> Tensor:
+    def reconstruction_error(
+        self,
+        x: Tensor,
+        rng: Generator,
+        weight: Tensor | None = None,
+        mean: Tensor | None = None,
+    ) -> Tensor:
         """The error of reconstructions alone, of shape (n,), or that of always saying `mean`."""
-        seen, hit = self.corrupt(x, rng)
+        seen, weight = self.corrupt(x, rng, weight)
         if mean is None:
-            return self.compare(self.output(self.encode(seen)), x, hit)
-        return self.compare(self.reconstruction.inverse_link(mean)[0].expand_as(x), x, hit)
+            return self.compare(self.output(self.encode(seen)), x, weight)
+        return self.compare(self.reconstruction.inverse_link(mean)[0].expand_as(x), x, weight)
 
     @property
     def couples_rows(self) -> bool:
@@ -189,3 +198,8 @@ class Autoencoder(nn.Module):
             # a tied network does not end in zeros, but what it says at the start is constant
             silence = reader[0].new_zeros(1, decoder.in_features)
             decoder.bias.sub_(self.decoder.network(silence)[0])
+
+
+def weighted(cells: Tensor, weight: Tensor | None) -> Tensor:
+    """Errors of cells times their weights; None is 1."""
+    return cells if weight is None else weight * cells

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skae.nn._module import Autoencoder
+from skae.nn._module import Autoencoder, weighted
 from skae.nn._networks import TransposedLinear
 
 DEAD_AFTER = 50
@@ -151,9 +151,11 @@ class SparseAutoencoder(Autoencoder):
     def encode(self, x: Tensor, rng: Generator | None = None) -> Tensor:
         return self.code(x, rng)[0]
 
-    def code(self, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+    def code(
+        self, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Codes, and what is charged for each of them (or for all alike), in nats per sample."""
-        return SPARSITIES[self.sparsity](self, x, rng)
+        return SPARSITIES[self.sparsity](self, x, rng, weight)
 
     couples_rows = True  # at the least in what counts as dead
 
@@ -165,20 +167,21 @@ class SparseAutoencoder(Autoencoder):
         """A reading without what a code may not hold."""
         return reading.relu() if self.positive_code else reading
 
-    def loss(self, x: Tensor, rng: Generator) -> dict[str, Tensor]:
-        seen, hit = self.corrupt(x, rng)
-        z, charge = self.code(seen, rng)
+    def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
+        seen, weight = self.corrupt(x, rng, weight)
+        z, charge = self.code(seen, rng, weight)
         output = self.output(z, rng)
+        residual = x - self.reconstruction.link(output.detach())
         return {
-            "reconstruction": self.average(self.compare(output, x, hit)),
+            "reconstruction": self.average(self.compare(output, x, weight)),
             "sparsity": charge.mean(),
-            "revival": self.revival(z, x - self.reconstruction.link(output.detach())),
+            "revival": self.revival(z, weighted(residual, weight)),
         }
 
-    def error(self, x: Tensor, rng: Generator) -> Tensor:
-        seen, hit = self.corrupt(x, rng)
+    def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
+        seen, weight = self.corrupt(x, rng, weight)
         z, charge = self.code(seen)
-        return self.compare(self.output(z), x, hit) + charge
+        return self.compare(self.output(z), x, weight) + charge
 
     def revival(self, z: Tensor, residual: Tensor) -> Tensor:
         """What dead atoms leave of the others' residual, in nats per sample."""
@@ -217,13 +220,17 @@ def keep_largest(reading: Tensor, n: int) -> Tensor:
     return torch.zeros_like(reading).scatter(1, index, reading.gather(1, index))
 
 
-def top_k(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def top_k(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The largest readings of each row (Makhzani & Frey 2013; Gao et al. 2024)."""
     z = keep_largest(module.signed(module.encoder(x, rng)), module.n_nonzero_coefs)
     return z, x.new_zeros(())
 
 
-def batch_top_k(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def batch_top_k(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The largest readings of a batch; of a row, those above the batches' mean cutoff.
 
     Bussmann, Leask & Nanda (2024). BatchTopK sparse autoencoders. arXiv:2412.06410.
@@ -238,14 +245,18 @@ def batch_top_k(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[T
     return torch.where((size >= cutoff) & (size > 0), reading, 0.0), x.new_zeros(())
 
 
-def l1(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def l1(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Readings shrunk by a threshold of each component's own, charged by their sizes."""
     reading = module.signed(module.encoder(x, rng))
     z = reading.sign() * (reading.abs() - module.log_threshold.exp()).relu()
     return z, module.sparsity_weight * z.abs().sum(dim=1)
 
 
-def kl(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def kl(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     r"""Logistic activations, charged by how far their means are from a target.
 
     .. math:: \sum_j \rho \log \frac{\rho}{\hat\rho_j}
@@ -259,14 +270,18 @@ def kl(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Te
     return activation * module.log_threshold.exp(), module.sparsity_weight * terms.sum()
 
 
-def jump_relu(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def jump_relu(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Readings above a learned threshold, as they are, charged by their number."""
     reading = module.signed(module.encoder(x, rng))
     above = Step.apply(reading.abs(), module.log_threshold.exp())
     return reading * above, module.sparsity_weight * above.sum(dim=1)
 
 
-def pursuit(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tensor, Tensor]:
+def pursuit(
+    module: Any, x: Tensor, rng: Generator | None = None, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Codes of `matching_pursuit`; in training, half the error of half as many atoms is charged.
 
     There is no encoder to train: where z is optimal, the gradient of the error in D is that with z
@@ -275,7 +290,7 @@ def pursuit(module: Any, x: Tensor, rng: Generator | None = None) -> tuple[Tenso
     z, few = matching_pursuit(module, x)
     if rng is None or module.n_readings == 1:
         return z, x.new_zeros(())
-    return z, NESTED * module.compare(module.output(few), x)
+    return z, NESTED * module.compare(module.output(few), x, weight)
 
 
 @torch.no_grad()

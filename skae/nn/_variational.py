@@ -1,15 +1,15 @@
 """The variational autoencoder: Gaussian posteriors, likelihoods with noise, and two bounds."""
 
-from collections.abc import Callable
 from functools import partial
 from math import log, pi
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skae.nn._module import Autoencoder
+from skae.nn._likelihoods import LIKELIHOODS
+from skae.nn._module import Autoencoder, weighted
 from skae.nn._networks import TransposedLinear
 
 FLOOR = 1e-6
@@ -20,45 +20,6 @@ START_WEIGHT = 0.01
 
 NOISE_RATE = 10.0
 """How much faster than a weight the logarithm of the noise moves."""
-
-
-class Likelihood(NamedTuple):
-    """What makes a reconstruction error a negative log-likelihood.
-
-    Parameters
-    ----------
-    log_normalizer : float
-        What is added to the error of each cell, in nats.
-    variance : float
-        Of noise of unit scale; 0 where there is no scale to learn.
-    draw : callable of (output, scale, rng)
-        A sample of the data, shaped like the output.
-    """
-
-    log_normalizer: float
-    variance: float
-    draw: Callable[[Tensor, Tensor | float, Generator], Tensor]
-
-
-def _draw_gaussian(output: Tensor, scale: Tensor | float, rng: Generator) -> Tensor:
-    return output + scale * torch.empty_like(output).normal_(generator=rng)
-
-
-def _draw_laplace(output: Tensor, scale: Tensor | float, rng: Generator) -> Tensor:
-    magnitude = torch.empty_like(output).exponential_(generator=rng)
-    sign = 2 * torch.empty_like(output).bernoulli_(0.5, generator=rng) - 1
-    return output + scale * sign * magnitude
-
-
-def _draw_bernoulli(output: Tensor, scale: Tensor | float, rng: Generator) -> Tensor:
-    return torch.bernoulli(torch.sigmoid(output), generator=rng)
-
-
-LIKELIHOODS = {
-    "squared_error": Likelihood(0.5 * log(2 * pi), 1.0, _draw_gaussian),
-    "absolute_error": Likelihood(log(2), 2.0, _draw_laplace),
-    "binary_cross_entropy": Likelihood(0.0, 0.0, _draw_bernoulli),
-}
 
 
 def kl_to_standard_normal(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -179,14 +140,14 @@ class VariationalAutoencoder(Autoencoder):
         scale = self.output_scale * (NOISE_RATE * self.log_noise).exp()
         return scale.clamp(min=FLOOR)
 
-    def negative_log_likelihood(self, output: Tensor, x: Tensor, hit: Tensor | None = None):
+    def negative_log_likelihood(self, output: Tensor, x: Tensor, weight: Tensor | None = None):
         """Of rows given the decoder's outputs (..., n, n_features), in nats, of shape (..., n)."""
         x = x.expand_as(output)
         if self.log_noise is None:
-            return self.compare(output, x, hit)
+            return self.compare(output, x, weight)
         scale = self.noise_scale
         cells = self.reconstruction.error(output / scale, x / scale) + scale.log()
-        return self.weigh(cells + self.likelihood.log_normalizer, hit).sum(dim=-1)
+        return weighted(cells + self.likelihood.log_normalizer, weight).sum(dim=-1)
 
     def draw(self, z: Tensor, rng: Generator | None) -> Tensor:
         """Rows for some codes, with noise from `rng`, or the likelihood's means without."""
@@ -199,43 +160,45 @@ class VariationalAutoencoder(Autoencoder):
     def couples_rows(self) -> bool:
         return self.free_bits > 0 or super().couples_rows
 
-    def loss(self, x: Tensor, rng: Generator) -> dict[str, Tensor]:
-        x, seen, hit = self.observe(x, rng)
+    def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
+        x, seen, weight = self.observe(x, rng, weight)
         mean, log_var = self.posterior(seen, rng)
         beta = self.beta * min(1.0, self.progress / self.kl_warm_up if self.kl_warm_up else 1.0)
         if self.n_importance_samples > 1:
             draws = self.draws(self.n_importance_samples, mean, rng)
-            weights = self.log_weights(x, mean, log_var, draws, beta=beta, hit=hit, rng=rng)
-            return {"bound": self.average(-log_mean_exp(weights))}
+            ratios = self.log_weights(x, mean, log_var, draws, beta=beta, weight=weight, rng=rng)
+            return {"bound": self.average(-log_mean_exp(ratios))}
         z = mean + (0.5 * log_var).exp() * self.draws(1, mean, rng)[0]
         kl = kl_to_standard_normal(mean, log_var).mean(dim=0)
         return {
             "reconstruction": self.average(
-                self.negative_log_likelihood(self.output(z, rng), x, hit)
+                self.negative_log_likelihood(self.output(z, rng), x, weight)
             ),
             "kl": beta * kl.clamp(min=self.free_bits).sum(),
         }
 
-    def error(self, x: Tensor, rng: Generator) -> Tensor:
-        x, seen, hit = self.observe(x, rng)
+    def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
+        x, seen, weight = self.observe(x, rng, weight)
         mean, log_var = self.posterior(seen)
         draws = self.draws(self.n_importance_samples, mean, rng)
         if self.n_importance_samples > 1:
-            weights = self.log_weights(x, mean, log_var, draws, beta=self.beta, hit=hit)
-            return -self.defended(log_mean_exp(weights), x)
+            ratios = self.log_weights(x, mean, log_var, draws, beta=self.beta, weight=weight)
+            return -self.defended(log_mean_exp(ratios), x, weight)
         output = self.output(mean + (0.5 * log_var).exp() * draws[0])
         kl = kl_to_standard_normal(mean, log_var).sum(dim=1)
-        bound = -self.negative_log_likelihood(output, x, hit) - self.beta * kl
-        return -self.defended(bound, x)
+        bound = -self.negative_log_likelihood(output, x, weight) - self.beta * kl
+        return -self.defended(bound, x, weight)
 
-    def observe(self, x: Tensor, rng: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        """A row, what the encoder sees of it, and the cells that noise hit.
+    def observe(
+        self, x: Tensor, rng: Generator, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """A row, what the encoder sees of it, and what its cells weigh in the loss.
 
         Values between 0 and 1 are probabilities to a Bernoulli likelihood: 0 or 1 is drawn afresh.
         """
         if self.log_noise is None:
             x = torch.bernoulli(x, generator=rng)
-        return x, *self.corrupt(x, rng)
+        return x, *self.corrupt(x, rng, weight)
 
     @staticmethod
     def draws(n_draws: int, mean: Tensor, rng: Generator) -> Tensor:
@@ -250,7 +213,7 @@ class VariationalAutoencoder(Autoencoder):
         draws: Tensor,
         *,
         beta: float = 1.0,
-        hit: Tensor | None = None,
+        weight: Tensor | None = None,
         rng: Generator | None = None,
     ) -> Tensor:
         r"""Logarithms of importance weights, :math:`\log p(x | z) p(z) / q(z | x)`.
@@ -265,8 +228,8 @@ class VariationalAutoencoder(Autoencoder):
             Standard normal numbers; n may be 1, for the same ones for all rows.
         beta : float, default=1.0
             Weight of :math:`\log p(z) / q(z | x)`.
-        hit : Tensor of shape (n, n_features) or None
-            Cells that noise hit.
+        weight : Tensor of shape (n, n_features) or None
+            Of the cells.
         rng : torch.Generator or None
             Of dropout.
 
@@ -278,9 +241,11 @@ class VariationalAutoencoder(Autoencoder):
         z = mean + (0.5 * log_var).exp() * draws
         ratio = 0.5 * (draws.square() + log_var - z.square()).sum(dim=2)
         output = self.output(z.flatten(0, 1), rng).unflatten(0, z.shape[:2])
-        return beta * ratio - self.negative_log_likelihood(output, x, hit)
+        return beta * ratio - self.negative_log_likelihood(output, x, weight)
 
-    def log_likelihood_bound(self, x: Tensor, draws: Tensor, *, importance: bool) -> Tensor:
+    def log_likelihood_bound(
+        self, x: Tensor, draws: Tensor, *, importance: bool, weight: Tensor | None = None
+    ) -> Tensor:
         """A lower bound on the log-likelihood of each row, of shape (n,), in nats.
 
         Parameters
@@ -291,6 +256,8 @@ class VariationalAutoencoder(Autoencoder):
             Standard normal numbers, the same for all rows.
         importance : bool
             Whether to weigh the draws by importance [1]_ or to average over them (the ELBO).
+        weight : Tensor of shape (n, n_features) or None
+            0 for cells to leave out, 1 for the others.
 
         Returns
         -------
@@ -303,15 +270,15 @@ class VariationalAutoencoder(Autoencoder):
         """
         mean, log_var = self.posterior(x)
         if importance:
-            weights = self.log_weights(x, mean, log_var, draws[:, None])
-            return self.defended(log_mean_exp(weights), x)
+            ratios = self.log_weights(x, mean, log_var, draws[:, None], weight=weight)
+            return self.defended(log_mean_exp(ratios), x, weight)
         z = mean + (0.5 * log_var).exp() * draws[:, None]
         output = self.output(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         kl = kl_to_standard_normal(mean, log_var).sum(dim=1)
-        bound = -self.negative_log_likelihood(output, x).mean(dim=0) - kl
-        return self.defended(bound, x)
+        bound = -self.negative_log_likelihood(output, x, weight).mean(dim=0) - kl
+        return self.defended(bound, x, weight)
 
-    def defended(self, bound: Tensor, x: Tensor) -> Tensor:
+    def defended(self, bound: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
         r"""The bound of a mixture with the start, :math:`(1 - w)\, p(x) + w\, p_0(x)`.
 
         Networks may say anything of rows unlike those they have seen. The start is a Gaussian, so
@@ -323,6 +290,8 @@ class VariationalAutoencoder(Autoencoder):
             On :math:`\log p(x)`, in nats.
         x : Tensor of shape (n, n_features)
             Rows.
+        weight : Tensor of shape (n, n_features) or None
+            Of the cells.
 
         Returns
         -------
@@ -334,9 +303,9 @@ class VariationalAutoencoder(Autoencoder):
         variance = self.output_scale.square() * self.likelihood.variance
         z = torch.addmm(self.offset, x, self.reader.T)
         residual = x - torch.addmm(self.mean, z, self.loadings)
-        distance = (residual.square() / variance).sum(dim=1) + z.square().sum(dim=1)
-        volume = (2 * pi * variance).log().sum() - 2 * self.code_scale.log().sum()
-        start = -0.5 * (distance + volume)
+        cells = weighted(residual.square() / variance + (2 * pi * variance).log(), weight)
+        code = z.square().sum(dim=1) - 2 * self.code_scale.log().sum()
+        start = -0.5 * (cells.sum(dim=1) + code)
         return torch.logaddexp(bound + log(1 - START_WEIGHT), start + log(START_WEIGHT))
 
     @torch.no_grad()

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from skae.autoencoders._base import FLOATS
+from skae.autoencoders._table import checked
 from skae.outliers._default import default_estimator
 from skae.outliers._thresholds import n_alarms_of, refuse, tail_offset
 
@@ -176,7 +176,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         training, thresholding = self._split(X)
         unfitted = self.estimator
         if unfitted is None:
-            unfitted = default_estimator(validate_data(self, training, dtype=FLOATS).shape)
+            unfitted = default_estimator(checked(self, training, reset=True).shape)
         estimator = self._told(clone(unfitted)).fit(training, None)
         if _num_samples(X) == 1:
             raise ValueError(

@@ -7,7 +7,7 @@ from skae.nn import Canonical, SparseAutoencoder
 
 
 def traceable(module: Canonical) -> Canonical:
-    """Let a module's pursuit, if it has one, be the one of this file.
+    """Leave out what completes rows, and let a pursuit, if there is one, be the one of this file.
 
     Parameters
     ----------
@@ -19,9 +19,13 @@ def traceable(module: Canonical) -> Canonical:
     module : Canonical
         The same.
     """
+    module.fill = None  # a graph takes whole rows
     autoencoder = module.autoencoder
     if getattr(autoencoder, "sparsity", None) == "pursuit":
-        autoencoder.code = lambda x, rng=None: (pursuit(autoencoder, x), x.new_zeros(()))
+        autoencoder.code = lambda x, rng=None, weight=None: (
+            pursuit(autoencoder, x),
+            x.new_zeros(()),
+        )
     return module
 
 

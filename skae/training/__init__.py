@@ -3,6 +3,8 @@
 from skae.training._batches import map_rows, rows_at_once, standardized, to_numpy, to_tensor
 from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
+from skae.training._memory import slices
+from skae.training._rows import Rows
 from skae.training._stopping import HeldOut, Record, explained
 from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
 
@@ -14,6 +16,7 @@ __all__ = [
     "HeldOut",
     "Observer",
     "Record",
+    "Rows",
     "Trainer",
     "explained",
     "foreign_randomness",
@@ -22,6 +25,7 @@ __all__ = [
     "plain_torch",
     "resolve_device",
     "rows_at_once",
+    "slices",
     "standardized",
     "to_numpy",
     "to_tensor",

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -65,8 +66,8 @@ class Portion:
         ----------
         function : callable
             Of some rows of x.
-        x : Tensor or ndarray of shape (n_samples, ...)
-            Rows.
+        x : Tensor, ndarray or range
+            Rows, or their numbers.
 
         Yields
         ------
@@ -85,3 +86,21 @@ class Portion:
                 continue
             yield rows, y
             start = rows.stop
+
+
+def slices(n_rows: int, at_most: int) -> list[slice]:
+    """Consecutive parts of as many rows, at most, whose lengths differ by one at most.
+
+    Parameters
+    ----------
+    n_rows, at_most : int
+        All rows, and those of a part.
+
+    Returns
+    -------
+    parts : list of slice
+        At least one.
+    """
+    n_parts = ceil(n_rows / at_most)
+    ends = [n_rows * i // n_parts for i in range(n_parts + 1)]
+    return [slice(*pair) for pair in pairwise(ends)]

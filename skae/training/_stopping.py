@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skae.training._device import generator
 from skae.training._memory import Portion
+from skae.training._rows import Rows
 
 
 class HeldOut:
@@ -18,16 +19,16 @@ class HeldOut:
 
     Parameters
     ----------
-    x : Tensor of shape (n, n_features)
-        The rows, on the module's device.
+    rows : Rows
+        On the module's device.
     mean : Tensor of shape (n_features,)
         The training mean: what a model that has learnt nothing says.
     seed : int, default=0
         Of the noise in the errors, which is the same after every epoch.
     """
 
-    def __init__(self, x: Tensor, mean: Tensor, seed: int = 0):
-        self.x, self.mean, self.seed = x, mean, seed
+    def __init__(self, rows: Rows, mean: Tensor, seed: int = 0):
+        self.rows, self.mean, self.seed = rows, mean, seed
         self.portion = Portion(4096)
 
     @torch.no_grad()
@@ -42,7 +43,7 @@ class HeldOut:
         Returns
         -------
         errors : Tensor of shape (n,), float64
-            In nats, on the CPU.
+            In nats, on the CPU; times the weights of the rows, whose mean is 1.
         """
         module.eval()
         return self._of_rows(module.error)
@@ -62,9 +63,9 @@ class HeldOut:
         held_out : HeldOut
             With at least one row.
         """
-        n_kept = max(1, round((1 - trim) * len(self.x)))
-        rows = self.errors(module).argsort(stable=True)[:n_kept].sort().values
-        return HeldOut(self.x[rows], self.mean, self.seed)
+        n_kept = max(1, round((1 - trim) * len(self.rows)))
+        best = self.errors(module).argsort(stable=True)[:n_kept].sort().values
+        return HeldOut(self.rows.of(best), self.mean, self.seed)
 
     def baseline_errors(self, module: Any) -> Tensor | None:
         """Those of a model that always says the mean, or None where errors have no natural zero."""
@@ -78,9 +79,16 @@ class HeldOut:
         return self._of_rows(partial(module.reconstruction_error, mean=mean))
 
     def _of_rows(self, error: Callable[..., Tensor]) -> Tensor:
-        rng = generator(self.seed, self.x.device)
-        errors = [part for _, part in self.portion.map(lambda x: error(x, rng), self.x)]
-        return torch.cat(errors).cpu().double()
+        rng = generator(self.seed, self.rows.device)
+
+        def of(numbers: range) -> Tensor:
+            x, known = self.rows.batch(slice(numbers.start, numbers.stop))
+            return error(x, rng, known)
+
+        parts = [part for _, part in self.portion.map(of, range(len(self.rows)))]
+        errors = torch.cat(parts).cpu().double()
+        weights = self.rows.weights
+        return errors if weights is None else errors * (weights / weights.mean()).cpu()
 
 
 def explained(errors: Tensor, baseline_errors: Tensor | None) -> float:

@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from skae.nn import Turn
 from skae.training._checkpoint import Checkpoint
 from skae.training._device import plain_torch, threads_for
-from skae.training._memory import Portion
+from skae.training._memory import Portion, slices
+from skae.training._rows import Rows
 from skae.training._run import Run
 from skae.training._stopping import HeldOut, Record
 
@@ -103,7 +104,7 @@ class Trainer:
     def run(
         self,
         module: Any,
-        x: Tensor,
+        rows: Rows,
         *,
         n_epochs: int,
         rng: Generator,
@@ -123,13 +124,14 @@ class Trainer:
         Parameters
         ----------
         module : nn.Module with ``phases()``, and ``error(x, rng)`` if there are held-out rows
-            On x's device and in x's dtype. Its ``progress`` is set to the share of training done.
-        x : Tensor of shape (n_samples, n_features)
-            The training rows, all of them on the device.
+            On the rows' device and in their dtype. Its ``progress`` is set to the share of training
+            done.
+        rows : Rows
+            What to learn from.
         n_epochs : int
-            Length of each phase's schedule, in passes over x.
+            Length of each phase's schedule, in passes over the rows.
         rng : torch.Generator
-            Of everything random in training, on x's device.
+            Of everything random in training, on the rows' device.
         foreign : sequence of torch.Generator
             What the module draws from besides.
         held_out : HeldOut or None
@@ -148,14 +150,14 @@ class Trainer:
         """
         record, observer = Record(module, held_out), observer or Observer()
         checkpoint = checkpoint or Checkpoint()
-        run = Run(module, record, [rng, *foreign], self._portion(module, len(x)))
+        run = Run(module, record, [rng, *foreign], self._portion(module, len(rows)))
         checkpoint.resume(run)
         try:
             with plain_torch(grad=True), threads_for(self._work(module)):
                 phases = module.phases()
                 while run.phase < len(phases) and not (record.ended or stop(record)):
                     turns = phases[run.phase]
-                    for losses in self._epochs(run, x, turns, n_epochs, observer, checkpoint):
+                    for losses in self._epochs(run, rows, turns, n_epochs, observer, checkpoint):
                         record.add(losses)
                         if observer.epoch_ends(record) or stop(record):
                             break
@@ -168,14 +170,14 @@ class Trainer:
         module.eval()
         return record
 
-    def _epochs(self, run, x, turns, n_epochs, observer, checkpoint) -> Iterator[dict]:
+    def _epochs(self, run, rows, turns, n_epochs, observer, checkpoint) -> Iterator[dict]:
         """Train for one epoch at a time, and yield its losses, which are finite."""
         run.use([self._optimizer(turn) for turn in turns])
         while run.epoch < n_epochs:
             checkpoint.save(run)
             observer.epoch_begins()
             run.module.train()
-            losses = self._epoch(run, x, turns, n_epochs)
+            losses = self._epoch(run, rows, turns, n_epochs)
             while not all(isfinite(loss) for loss in losses.values()):
                 run.record.restore()
                 run.record.divergences += 1
@@ -184,25 +186,22 @@ class Trainer:
                     return
                 run.share /= 10
                 run.use([self._optimizer(turn) for turn in turns])
-                losses = self._epoch(run, x, turns, n_epochs)
+                losses = self._epoch(run, rows, turns, n_epochs)
             run.epoch += 1
             yield losses
 
-    def _epoch(self, run, x, turns, n_epochs) -> dict[str, float]:
+    def _epoch(self, run, rows, turns, n_epochs) -> dict[str, float]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
-        rng = run.generators[0]
-        batches = x[torch.randperm(len(x), generator=rng, device=x.device)].tensor_split(
-            ceil(len(x) / self.batch_size)
-        )
+        n_batches = ceil(len(rows) / self.batch_size)
         totals: dict[str, Tensor] = {}
-        for i, batch in enumerate(batches):
-            progress = run.module.progress = (run.epoch + i / len(batches)) / n_epochs
+        for i, batch in enumerate(rows.batches(run.generators[0], self.batch_size)):
+            progress = run.module.progress = (run.epoch + i / n_batches) / n_epochs
             schedule = LEARNING_RATES[self.learning_rate](progress)
             rate = run.share * self.learning_rate_init * schedule
             for turn, optimizer in zip(turns, run.optimizers, strict=True):
                 for name, term in self._step(batch, turn, optimizer, rate, run).items():
-                    totals[name] = totals.get(name, 0.0) + term * len(batch)
-        return {name: float(total) / len(x) for name, total in totals.items()}
+                    totals[name] = totals.get(name, 0.0) + term * len(batch[0])
+        return {name: float(total) / len(rows) for name, total in totals.items()}
 
     def _step(self, batch, turn, optimizer, rate, run) -> dict[str, Tensor]:
         """Move one player on one batch."""
@@ -222,12 +221,14 @@ class Trainer:
     def _gradient(self, batch, turn, run) -> dict[str, Tensor]:
         """Add up the gradient over a batch, all of it at once if memory allows."""
         totals: dict[str, Tensor] = {}
-        for rows in batch.tensor_split(ceil(len(batch) / run.portion.n_rows)):
+        x, known = batch
+        for some in slices(len(x), run.portion.n_rows):
             # No cache: inside an outer autocast it would outlive the step, and the weights' changes
             half = self.precision == "bfloat16"
-            with torch.autocast(batch.device.type, torch.bfloat16, half, cache_enabled=False):
-                terms = turn.loss(rows, run.generators[0])
-            weight = len(rows) / len(batch)
+            part = None if known is None else known[some]
+            with torch.autocast(x.device.type, torch.bfloat16, half, cache_enabled=False):
+                terms = turn.loss(x[some], run.generators[0], part)
+            weight = len(x[some]) / len(x)
             (weight * sum(terms.values())).backward(inputs=turn.parameters)
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0.0) + weight * term.detach()

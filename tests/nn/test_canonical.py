@@ -12,7 +12,7 @@ def test_units_and_basis_change_codes_but_not_reconstructions():
     location, scale = torch.arange(4).double(), torch.tensor(5.0, dtype=torch.float64)
     center = torch.tensor([0.3, -0.2], dtype=torch.float64)
     code_map = CodeMap(center=center, basis=basis, basis_inverse=torch.linalg.inv(basis))
-    canonical = Canonical(module, location, scale, code_map, None)
+    canonical = Canonical(module, location, scale, code_map, None, None)
     inner = (x - location) / scale
     torch.testing.assert_close(canonical.encode(x), (module.encode(inner) - center) @ basis)
     torch.testing.assert_close(canonical(x), module.decode(module.encode(inner)) * scale + location)
@@ -33,7 +33,7 @@ def test_a_canonical_module_is_rebuilt_from_its_tensors():
         CodeOrder(order=torch.tensor([1, 0]), width=torch.ones(2).double()),
     ):
         module = Canonical(
-            make(), torch.ones(4).double(), torch.tensor(2.0).double(), code_map, None
+            make(), torch.ones(4).double(), torch.tensor(2.0).double(), code_map, None, None
         )
         again = Canonical.of(make(), dict(module.state_dict()))
         torch.testing.assert_close(again(x), module(x))

@@ -18,7 +18,7 @@ def test_the_loss_is_the_mean_error_of_the_uncorrupted_rows():
 
 def test_a_variant_adds_named_terms_and_noise():
     class Variant(Autoencoder):
-        def corrupt(self, x, rng):
+        def corrupt(self, x, rng, weight=None):
             return 0 * x, None
 
         def penalty(self, x, z):
@@ -39,5 +39,5 @@ def test_a_variant_adds_named_terms_and_noise():
 
 def test_the_error_of_saying_the_mean_is_the_baseline():
     module, x = make(), torch.rand(5, 4, dtype=torch.float64)
-    error = module.reconstruction_error(x, torch.Generator(), x.mean(dim=0))
+    error = module.reconstruction_error(x, torch.Generator(), mean=x.mean(dim=0))
     torch.testing.assert_close(error, 0.5 * (x - x.mean(dim=0)).square().sum(dim=1))

@@ -96,7 +96,7 @@ def test_the_loss_is_minus_the_bound():
 
 
 def test_the_error_of_rows_averages_to_the_loss(monkeypatch):
-    monkeypatch.setattr(VariationalAutoencoder, "defended", lambda self, bound, x: bound)
+    monkeypatch.setattr(VariationalAutoencoder, "defended", lambda self, bound, x, weight: bound)
     module, x = make(beta=0.5), rows(3).repeat(20_000, 1)
     loss = sum(t.detach() for t in module.loss(x, torch.Generator().manual_seed(0)).values())
     error = module.error(x, torch.Generator().manual_seed(0)).mean().detach()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from skae.nn import Turn
-from skae.training import LEARNING_RATES, SOLVERS, HeldOut, Observer, Trainer, generator
+from skae.training import LEARNING_RATES, SOLVERS, HeldOut, Observer, Rows, Trainer, generator
 
 SETTINGS = {
     "batch_size": 8,
@@ -27,7 +27,7 @@ class TwoPlayers(nn.Module):
         self.seen = []
 
     def distance(self, name):
-        def loss(x, rng):
+        def loss(x, rng, weight):
             self.seen.append(name)
             return {name: (self.a + self.b - x).square().mean()}
 
@@ -38,10 +38,10 @@ class TwoPlayers(nn.Module):
 
     is_likelihood = couples_rows = False
 
-    def error(self, x, rng):
+    def error(self, x, rng, weight=None):
         return self.reconstruction_error(x, rng)
 
-    def reconstruction_error(self, x, rng, mean=None):
+    def reconstruction_error(self, x, rng, weight=None, mean=None):
         x_hat = self.a + self.b if mean is None else mean
         return (x_hat - x).square().sum(dim=1)
 
@@ -57,7 +57,7 @@ def run(
     trainer = Trainer(**SETTINGS | changes)
     return trainer.run(
         module,
-        x,
+        Rows(x),
         n_epochs=n_epochs,
         rng=generator(rng),
         held_out=held_out,
@@ -100,7 +100,7 @@ def test_batches_differ_by_one_row_at_most():
 
     class Counting(TwoPlayers):
         def phases(self):
-            def loss(x, rng):
+            def loss(x, rng, weight):
                 sizes.append(len(x))
                 return {"a": (self.a - x).square().mean()}
 
@@ -119,7 +119,7 @@ def test_the_loss_of_an_epoch_is_a_mean_over_rows():
 
 def test_the_best_held_out_weights_come_back(x):
     module = TwoPlayers([["a"]])
-    held_out = HeldOut(torch.full((4, 1), 0.3), torch.zeros(1))
+    held_out = HeldOut(Rows(torch.full((4, 1), 0.3)), torch.zeros(1))
     record = run(module, x, 60, held_out=held_out)
     assert record.best == record.scores.index(max(record.scores)) > 0
     assert record.best < len(record.losses), "training went on past the best"
@@ -129,7 +129,7 @@ def test_the_best_held_out_weights_come_back(x):
 
 def test_the_start_comes_back_where_training_only_harms(x):
     module = TwoPlayers([["a"]])
-    record = run(module, x, 5, held_out=HeldOut(torch.zeros(4, 1), torch.ones(1)))
+    record = run(module, x, 5, held_out=HeldOut(Rows(torch.zeros(4, 1)), torch.ones(1)))
     assert record.best == 0 and module.a == 0
 
 
@@ -139,7 +139,7 @@ def test_a_divergence_brings_the_best_weights_back_and_a_lower_rate(x):
 
     class Poisoned(TwoPlayers):
         def phases(self):
-            def loss(x, rng):
+            def loss(x, rng, weight):
                 factor = float("nan") if next(poisoned) else 1.0
                 return {"a": factor * (self.a - x).square().mean()}
 
@@ -154,7 +154,7 @@ def test_a_divergence_brings_the_best_weights_back_and_a_lower_rate(x):
 def test_three_divergences_end_the_run_with_good_weights(x):
     class Poisoned(TwoPlayers):
         def phases(self):
-            return [[Turn([self.a], lambda x, rng: {"a": torch.nan * (self.a - x).mean()})]]
+            return [[Turn([self.a], lambda x, rng, w: {"a": torch.nan * (self.a - x).mean()})]]
 
     module = Poisoned([])
     record = run(module, x, 9)
@@ -181,7 +181,7 @@ def test_weight_decay_leaves_vectors_alone(x):
             self.matrix, self.vector = nn.Parameter(torch.ones(1, 1)), nn.Parameter(torch.ones(1))
 
         def phases(self):
-            def loss(x, rng):
+            def loss(x, rng, weight):
                 return {"zero": 0 * (self.matrix.sum() + self.vector.sum())}
 
             return [[Turn([self.matrix, self.vector], loss)]]
@@ -202,7 +202,7 @@ def test_bfloat16_multiplies_in_bfloat16():
             self.linear = nn.Linear(4, 4)
 
         def phases(self):
-            def loss(x, rng):
+            def loss(x, rng, weight):
                 seen.append(self.linear(x).dtype)
                 return {"size": self.linear(x).float().square().mean()}
 
@@ -215,7 +215,7 @@ def test_bfloat16_multiplies_in_bfloat16():
 
 def test_patience_counts_epochs_without_improvement(x):
     module = TwoPlayers([["a"]])
-    held_out = HeldOut(torch.zeros(4, 1), torch.ones(1))
+    held_out = HeldOut(Rows(torch.zeros(4, 1)), torch.ones(1))
     record = run(module, x, 50, held_out=held_out, stop=lambda r: r.stale(3, 0.0))
     assert len(record.losses) == 3
 
@@ -223,7 +223,7 @@ def test_patience_counts_epochs_without_improvement(x):
 def test_a_divergence_lowers_the_rate_until_the_loss_stays_finite(x):
     class Cliff(TwoPlayers):
         def phases(self):
-            def loss(x, rng):
+            def loss(x, rng, weight):
                 fallen = torch.where(self.a.detach().abs() > 2, torch.nan, 1.0)
                 return {"a": (fallen * (self.a - x)).square().mean()}
 

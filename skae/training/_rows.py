@@ -1,0 +1,84 @@
+"""The rows that a module learns from, batch by batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Generator, Tensor
+
+Batch = tuple[Tensor, Tensor | None]
+"""Rows of shape (n, n_features), and the weights of their cells, shaped alike; None is 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows in the device's memory.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_features)
+        The rows, without gaps.
+    known : Tensor of shape (n_samples, n_features), bool, or None
+        Which cells count; the others are what gaps were filled with. None is all.
+    weights : Tensor of shape (n_samples,), float64, or None
+        Of the rows, positive. An epoch visits a row so often that all rows are visited n_samples
+        times. None is once each.
+    """
+
+    x: Tensor
+    known: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.x.device
+
+    def of(self, rows: Tensor) -> "Rows":
+        """Some of them, by their numbers."""
+        parts = (None if part is None else part[rows] for part in (self.known, self.weights))
+        return Rows(self.x[rows], *parts)
+
+    def batch(self, rows: slice) -> Batch:
+        """Consecutive rows, in their order."""
+        known = None if self.known is None else self.known[rows].to(self.x.dtype)
+        return self.x[rows], known
+
+    def batches(self, rng: Generator, batch_size: int) -> Iterator[Batch]:
+        """All rows in random order, in batches that differ in length by one row at most."""
+        order = torch.randperm(len(self), generator=rng, device=self.device)
+        if self.weights is not None:
+            order = visits(self.weights, rng)[order]
+        n_batches = ceil(len(self) / batch_size)
+        x = self.x[order].tensor_split(n_batches)
+        if self.known is None:
+            yield from ((batch, None) for batch in x)
+        else:
+            known = self.known[order].to(self.x.dtype).tensor_split(n_batches)
+            yield from zip(x, known, strict=True)
+
+
+def visits(weights: Tensor, rng: Generator) -> Tensor:
+    """As many rows as there are, each as often as its weight says, but for rounding at random.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (n_samples,), float64
+        Positive.
+    rng : torch.Generator
+        Rounds: all rows together, by one number (systematic sampling).
+
+    Returns
+    -------
+    rows : Tensor of shape (n_samples,), int64
+        In ascending order.
+    """
+    n, device = len(weights), weights.device
+    start = torch.rand((), generator=rng, dtype=torch.float64, device=device)
+    position = (torch.arange(n, dtype=torch.float64, device=device) + start) / n
+    share = weights.cumsum(0) / weights.sum()
+    return torch.searchsorted(share, position).clamp(max=n - 1)
