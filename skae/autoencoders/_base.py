@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._history import history_of
 from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._model import Model
@@ -115,7 +116,7 @@ class BaseAutoencoder(
 
         def describe(record: Record) -> dict[str, Any]:
             module = cast(Autoencoder, record.best_module().cpu().double())
-            return attributes(Fitted(module, record, record.scores, record.best))
+            return attributes(Fitted.so_far(module, record))
 
         observer = FitObserver(self, X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
@@ -195,6 +196,7 @@ class BaseAutoencoder(
     ) -> dict[str, Any]:
         """What training has found, in the words of scikit-learn."""
         module, record, squared_unit = fitted.module, fitted.record, units.squared_scale
+        history = history_of(fitted)
         reading = Reading(
             module=module,
             X=fitting.X,
@@ -214,11 +216,13 @@ class BaseAutoencoder(
             "mean_": X.mean(axis=0, dtype=np.float64).astype(X.dtype),
             "explained_variance_": axes.variance * squared_unit,
             "explained_variance_ratio_": axes.variance / (reading.total_variance or 1.0),
+            "effective_dimension_": axes.effective_dimension,
             "noise_variance_": noise_variance * squared_unit,
             "n_iter_": max(1, len(record.losses)) if record else 1,
             "best_iter_": fitted.best,
-            "loss_curve_": [sum(losses.values()) for losses in record.losses] if record else [],
+            "loss_curve_": history["loss"].tolist(),
             "validation_scores_": fitted.scores,
+            "history_": history,
             "_fitted_architecture": architecture,
             **self._own_attributes(reading, units),
         }
