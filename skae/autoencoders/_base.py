@@ -25,10 +25,11 @@ from skae.autoencoders._history import history_of
 from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._model import Model
-from skae.autoencoders._observing import FitObserver, Printer, warn_of
+from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
+from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
     Checkpoint,
@@ -121,9 +122,10 @@ class BaseAutoencoder(
         observer = FitObserver(self, X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
-        observer.fit_ends()
+        observer.fit_ends(fitted)
         if fitted.record is not None:
-            warn_of(fitted.record, fitting.trainer.learning_rate_init)
+            warn_of_run(fitted.record, fitting.trainer.learning_rate_init)
+        warn_of_idleness(self, X)
 
     def _units(self, X: np.ndarray, previous: Canonical | None) -> Units:
         if previous is not None:
