@@ -41,8 +41,9 @@ def check_gradients(module, X, *, random_state=None):
 
     are compared in float64, by :func:`torch.autograd.gradcheck`. f is a random combination of the
     module's outputs, or the loss of an `Autoencoder`, of each turn in each phase. A module that
-    torch differentiates by itself passes; one with a ``backward`` of its own may not, and neither
-    does one that hides something from torch, by ``detach`` or ``.data``.
+    torch differentiates by itself passes. One with a ``backward`` of its own may not, and one that
+    hides something from torch, by ``detach`` or ``.data``, does not; be it for a reason, as where
+    "jump_relu" learns through a step.
 
     The module is copied; it is checked as in evaluation, with its dropout off.
 
@@ -163,12 +164,12 @@ def normal(shape: Sequence[int], rng: Generator) -> Tensor:
 
 def along(objective: nn.Module, x: Tensor, name: str, step: Tensor, *, seed: int) -> Tensor:
     """The objective when a parameter, or the input, has moved by a step, of shape ()."""
-    state = {key: tensor.detach() for key, tensor in objective.named_parameters()}
-    state |= {key: tensor.clone() for key, tensor in objective.named_buffers()}  # it may change
+    state: dict[str, Tensor] = {n: p.detach() for n, p in objective.named_parameters()}
     moved = (state | {INPUT: x})[name] + step
     x, state = (moved, state) if name == INPUT else (x, state | {name: moved})
     with foreign_randomness(seed, x.device):
-        return functional_call(objective, state, (x,))
+        # of a copy: buffers may change, and torch does not put back the weights of shared modules
+        return functional_call(deepcopy(objective), state, (x,))
 
 
 def check(move: Callable[[Tensor], Tensor], tensor: Tensor, name: str, rng: Generator) -> None:

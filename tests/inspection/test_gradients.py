@@ -8,6 +8,7 @@ import torch
 from conftest import public_estimators, tiny
 from torch import nn
 
+from skae import SparseAutoencoder
 from skae.inspection import check_gradients
 from skae.nn import ACTIVATIONS
 
@@ -128,6 +129,12 @@ def test_an_error_of_the_input_is_one_of_all_layers_before(X):
 def test_the_losses_of_all_autoencoders_have_the_gradients_that_they_train_by(Estimator, blobs):
     module = tiny(Estimator, early_stopping=False).fit(blobs).module_.autoencoder
     check_gradients(module, blobs, random_state=0)
+
+
+def test_a_step_is_learnt_through_by_what_is_not_its_derivative(blobs):
+    model = tiny(SparseAutoencoder, sparsity="jump_relu", early_stopping=False).fit(blobs)
+    with pytest.raises(AssertionError, match="gradient of log_threshold is wrong"):
+        check_gradients(model.module_.autoencoder, blobs, random_state=0)
 
 
 def test_finds_what_is_wrong_in_a_loss(blobs):
