@@ -81,6 +81,8 @@ def test_goes_on_to_the_same_bits(case, blobs, path, killed_after):
     model.fit(blobs)
     assert model.validation_scores_ == expected.validation_scores_
     assert model.loss_curve_ == expected.loss_curve_
+    for name, curve in expected.history_.items():
+        assert_array_equal(model.history_[name], curve)
     assert_array_equal(model.score_samples(blobs), expected.score_samples(blobs))
     assert not path.exists()
 
