@@ -22,7 +22,7 @@ def test_has_an_entry_an_epoch(Estimator, refit, cv, blobs):
         assert curve.shape == (n_epochs,) and curve.dtype == np.float64
         assert np.isfinite(curve).all()
     assert_array_equal(history["loss"], model.loss_curve_)
-    terms = list(history)[1 : -4]
+    terms = list(history)[1:-4]
     if terms:
         assert_allclose(sum(history[term] for term in terms), history["loss"])
 
@@ -96,5 +96,3 @@ def test_a_start_that_is_kept_is_said_under_verbose(blobs, capsys):
     assert "no epoch does better on held-out rows than the start" in capsys.readouterr().out
     tiny(AutoencoderTransformer, learning_rate_init=0.02, max_iter=40, verbose=1).fit(blobs)
     assert "no epoch does better" not in capsys.readouterr().out
-
-

@@ -10,7 +10,9 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder, SparseAutoencoder
 
 def test_collapse_names_how_many_of_how_many(digits):
     model = tiny(AutoencoderTransformer, 40, init="random", early_stopping=False)
-    with pytest.warns(ConvergenceWarning, match=r"Collapse: \d+ of 40 components drive.*init='pca'"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"Collapse: \d+ of 40 components drive.*init='pca'"
+    ):
         model.fit(digits[:300])
 
 
