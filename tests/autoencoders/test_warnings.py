@@ -34,6 +34,6 @@ def test_components_that_noise_drowns_are_no_collapse():
 
 
 def test_dead_components_are_told_of_if_they_are_most(digits):
-    model = SparseAutoencoder(300, n_nonzero_coefs=1, max_iter=0, random_state=0)
+    model = SparseAutoencoder(300, n_nonzero_coefs=1, init="random", max_iter=0, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Dead components: \d+ of 300 components are used"):
         model.fit(digits[:60])
