@@ -21,15 +21,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders._corruption import noise_settings
 from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._history import history_of
 from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._model import Model
-from skae.autoencoders._observing import FitObserver, Printer, warn_of
+from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
 from skae.autoencoders._table import FLOATS, Table, checked, mean_of
+from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
     Checkpoint,
@@ -120,14 +122,15 @@ class BaseAutoencoder(
 
         def describe(record: Record) -> dict[str, Any]:
             module = cast(Autoencoder, record.best_module().cpu().double())
-            return attributes(Fitted(module, record, record.scores, record.best))
+            return attributes(Fitted.so_far(module, record))
 
         observer = FitObserver(self, table.X, fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
-        observer.fit_ends()
+        observer.fit_ends(fitted)
         if fitted.record is not None:
-            warn_of(fitted.record, fitting.trainer.learning_rate_init)
+            warn_of_run(fitted.record, fitting.trainer.learning_rate_init)
+        warn_of_idleness(self, fitting.X)
 
     def _units(self, table: Table, previous: Canonical | None) -> Units:
         if previous is not None:
@@ -204,6 +207,7 @@ class BaseAutoencoder(
     ) -> dict[str, Any]:
         """What training has found, in the words of scikit-learn."""
         module, record, squared_unit = fitted.module, fitted.record, units.squared_scale
+        history = history_of(fitted)
         reading = Reading(
             module=module,
             X=fitting.described,
@@ -225,11 +229,13 @@ class BaseAutoencoder(
             "mean_": mean_of(table.X, table.weights).astype(dtype),
             "explained_variance_": axes.variance * squared_unit,
             "explained_variance_ratio_": axes.variance / (reading.total_variance or 1.0),
+            "effective_dimension_": axes.effective_dimension,
             "noise_variance_": noise_variance * squared_unit,
             "n_iter_": max(1, len(record.losses)) if record else 1,
             "best_iter_": fitted.best,
-            "loss_curve_": [sum(losses.values()) for losses in record.losses] if record else [],
+            "loss_curve_": history["loss"].tolist(),
             "validation_scores_": fitted.scores,
+            "history_": history,
             "_fitted_architecture": architecture,
             **self._own_attributes(reading, units),
         }

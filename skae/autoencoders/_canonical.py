@@ -32,6 +32,15 @@ class CodeAxes:
         """The map from a module's codes to these components, times a unit."""
         raise NotImplementedError
 
+    @property
+    def effective_dimension(self) -> float:
+        r"""The participation ratio of the variances, from 1 to their number; 0 if there are none.
+
+        .. math:: \Bigl(\sum_j \lambda_j\Bigr)^2 \Big/ \sum_j \lambda_j^2
+        """
+        share = self.variance / (self.variance.max() or 1.0)  # whose squares are in range
+        return float(share.sum() ** 2 / (np.square(share).sum() or 1.0))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Basis(CodeAxes):

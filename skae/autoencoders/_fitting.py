@@ -1,6 +1,6 @@
 """Which weights to keep: the start's, or those of as many epochs as are best on held-out rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +51,8 @@ class Fitted(NamedTuple):
         The epochs that the module has been trained for.
     reconstruction : tuple of two Tensors
         Errors of the best reconstructions of held-out rows, and of always saying the mean.
+    errors : list of float
+        Mean held-out errors behind the scores, in nats per row.
     """
 
     module: Autoencoder
@@ -58,6 +60,13 @@ class Fitted(NamedTuple):
     scores: list[float]
     best: int
     reconstruction: tuple[Tensor, ...] = ()
+    errors: Sequence[float] = ()
+
+    @classmethod
+    def so_far(cls, module: Autoencoder, record: Record) -> "Fitted":
+        """What a run would leave if it ended now, with the best of its weights in `module`."""
+        errors = [float(rows.mean()) for rows in record.errors]
+        return cls(module, record, record.scores, record.best, errors=errors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +225,7 @@ class Fitting:
         """
         rows = np.arange(len(self.X))
         scores: list[float] = []
+        errors: Sequence[float] = ()
         length = None
         if self.learns and self.hold_out:
             found = self.search(n_components, module, None if self.refits else observer)
@@ -224,12 +234,12 @@ class Fitting:
                 return found
             if found.best == 0:  # all rows make a better start than some
                 return found._replace(module=module or self.start(rows, n_components))
-            scores, length = found.scores, found.best
+            scores, errors, length = found.scores, found.errors, found.best
         module = module or self.start(rows, n_components)
         if not self.learns:
             return Fitted(module, None, [], 0)
         record = self.train(module, rows, rows[:0], n_epochs=length, observer=observer)
-        return Fitted(module, record, scores, record.best)
+        return Fitted(module, record, scores, record.best, errors=errors)
 
     def search(
         self,
@@ -263,11 +273,11 @@ class Fitting:
             reconstructions.append(self._reconstruction(candidate, train, test))
             if records[-1].ended == "interrupted":
                 break
-        best, scores = best_length(records)
+        best, scores, errors = best_length(records)
         if len(splits) > 1 and records[-1].ended == "interrupted":
             best = 0
         pooled = tuple(torch.cat(errors) for errors in zip(*reconstructions, strict=True))
-        return Fitted(candidate, records[-1], scores, best, pooled)
+        return Fitted(candidate, records[-1], scores, best, pooled, errors)
 
     @property
     def refits(self) -> bool:
@@ -344,7 +354,7 @@ class Fitting:
         return record
 
 
-def best_length(records: list[Record]) -> tuple[int, list[float]]:
+def best_length(records: list[Record]) -> tuple[int, list[float], list[float]]:
     """The number of epochs that did best over some folds.
 
     Parameters
@@ -358,6 +368,8 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
         0, the start, unless the gain over it is more than its standard error over the rows.
     scores : list of float
         Scores of all folds' rows together, after each number of epochs.
+    errors : list of float
+        Their mean errors.
     """
     length = min(len(record.errors) for record in records)
     errors = torch.cat([torch.stack(record.errors[:length]) for record in records], dim=1)
@@ -368,4 +380,4 @@ def best_length(records: list[Record]) -> tuple[int, list[float]]:
     gains = errors[0] - errors[best]
     if gains.mean() <= gains.std(correction=0) / sqrt(len(gains)):
         best = 0
-    return best, scores
+    return best, scores, errors.mean(dim=1).tolist()

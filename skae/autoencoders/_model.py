@@ -31,6 +31,7 @@ from skae.autoencoders._start import (
     principal_axes,
 )
 from skae.autoencoders._table import Table
+from skae.autoencoders._warnings import COLLAPSE, Idleness
 from skae.nn import Autoencoder, Tensors, coders
 from skae.training import Trainer
 
@@ -42,6 +43,7 @@ class Model(Parameters):
     _module: ClassVar[type[Autoencoder]] = Autoencoder
     _is_lossless: ClassVar[bool] = True  # if the code is as wide as the data
     _axes: ClassVar[Callable[..., CodeAxes]] = staticmethod(canonical_basis)
+    _idleness: ClassVar[Idleness] = COLLAPSE
 
     def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
         """The encoder's hidden widths."""

@@ -1,11 +1,10 @@
 """What a user sees of a fit while it runs: scikit-learn's callbacks and printed lines."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
+from skae.autoencoders._fitting import Fitted
 from skae.training import Observer, Record
 
 
@@ -73,32 +72,11 @@ class FitObserver(Printer):
             **self.hook, reconstruction_attributes=lambda: self.describe(record)
         )
 
-    def fit_ends(self) -> None:
-        """Close the task of the whole fit."""
+    def fit_ends(self, fitted: Fitted) -> None:
+        """Print it if training was in vain, and close the task of the whole fit."""
+        if self.estimator.verbose and fitted.scores and fitted.best == 0:
+            print(
+                f"[{type(self.estimator).__name__}] no epoch does better on held-out rows than the "
+                "start, which is kept (best_iter_ is 0)"
+            )
         self.context.call_on_fit_task_end(**self.hook, reconstruction_attributes=dict)
-
-
-def warn_of(record: Record, learning_rate_init: float) -> None:
-    """Tell the user of a run that did not end by itself.
-
-    Parameters
-    ----------
-    record : Record
-        Of the run.
-    learning_rate_init : float
-        The rate that it began with.
-    """
-    done = len(record.losses)
-    if record.ended == "interrupted":
-        warnings.warn(
-            f"Training interrupted after {done} epochs; the best weights so far are kept.",
-            stacklevel=2,
-        )
-    if record.ended == "diverged":
-        warnings.warn(
-            f"After {done} epochs the loss was not finite, at learning_rate_init="
-            f"{learning_rate_init:g} and at a tenth and a hundredth of it; the best weights before "
-            "are kept. Pass a lower learning_rate_init, or scale the features.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )

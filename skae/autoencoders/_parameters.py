@@ -139,6 +139,9 @@ class Parameters:
         of the training rows explain; the component's own variance, unless whitened.
     explained_variance_ratio_ : ndarray of shape (n_components,), float64
         The same as shares of the total variance.
+    effective_dimension_ : float
+        How many components carry the explained variance: from 1, where a single one does, to
+        n_components, where they share it evenly (the participation ratio); 0 if there is none.
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows.
     noise_variance_ : float
@@ -153,6 +156,12 @@ class Parameters:
     validation_scores_ : list of float
         Share of the held-out variance (or of the loss, if that is not the squared error) explained
         after each epoch of the run, or runs, that chose their number; the first is the start's.
+    history_ : dict of str to ndarray of shape (n_iter_,), float64
+        What happened in each epoch of the last run. "loss" is `loss_curve_`, followed by its terms
+        if it has several; "validation" the error of held-out rows, in its units, in the run or runs
+        that chose the number of epochs; "gradient_norm" the norm of the gradient, before long ones
+        are shortened to 1, averaged over the steps; "learning_rate" that of the last step, and
+        "update_ratio" this step's norm over that of all weights. Empty where nothing was trained.
     module_ : torch.nn.Module
         The fitted network, with ``encode`` and ``decode``, in X's dtype, on the CPU.
     n_features_in_ : int

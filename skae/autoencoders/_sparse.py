@@ -17,6 +17,7 @@ from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._sizes import auto
 from skae.autoencoders._start import dictionary_of_rows
 from skae.autoencoders._table import expanded
+from skae.autoencoders._warnings import Idleness
 from skae.nn import SPARSITIES, Canonical
 from skae.nn import SparseAutoencoder as SparseModule
 from skae.training import to_numpy
@@ -149,6 +150,14 @@ class SparseAutoencoder(BaseAutoencoder):
     _module = SparseModule
     _axes = staticmethod(own_axes)
     _is_lossless = False
+    _idleness = Idleness(
+        which=lambda model: model.dead_components_,
+        share=2 / 3,  # some are dead in many wide dictionaries, and do no harm
+        kind="Dead components",
+        fact="are used by none of the training rows",
+        way_out="Pass a smaller n_components, a larger n_nonzero_coefs (or a lower "
+        "sparsity_weight), or scale the features.",
+    )
 
     def _check_architecture(self):
         super()._check_architecture()

@@ -1,12 +1,10 @@
 """The variational autoencoder: a latent variable model with a density and samples."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, metadata_routing
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +15,7 @@ from skae.autoencoders._documentation import variant
 from skae.autoencoders._draws import draws_for_bound, draws_for_elbo
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._start import factor_model
+from skae.autoencoders._warnings import Idleness
 from skae.nn import LIKELIHOODS, Canonical, VariationalAutoencoder
 from skae.training import generator, resolve_device, to_numpy, to_tensor
 
@@ -139,6 +138,13 @@ class VAETransformer(BaseAutoencoder):
     _module = VariationalAutoencoder
     _axes = staticmethod(own_axes)
     _is_lossless = False
+    _idleness = Idleness(
+        which=lambda model: ~model.active_components_,
+        share=1.0,  # to give up components that the data do not need is what the prior is for
+        kind="Posterior collapse",
+        fact="do not depend on the rows any more",
+        way_out="Lower beta, set free_bits or kl_warm_up, or scale the features.",
+    )
 
     def _architecture(self, shape, noise, n_components):
         architecture = super()._architecture(shape, noise, n_components)
@@ -164,16 +170,6 @@ class VAETransformer(BaseAutoencoder):
             shared = module.log_noise.ndim == 0
             attributes["noise_variance_"] = float(variance[0]) if shared else variance
         return attributes
-
-    def _fit(self, table, checkpoint):
-        super()._fit(table, checkpoint)
-        if len(table.X) > 1 and not self.active_components_.any():
-            warnings.warn(
-                f"Posterior collapse: none of the {self.n_components_} components depends on the "
-                "rows any more. Lower beta, set free_bits or kl_warm_up, or scale the features.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
 
     def transform(self, X, return_std=False):
         """Posterior means, and deviations, of the codes of some rows.

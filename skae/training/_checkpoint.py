@@ -21,7 +21,7 @@ SECONDS = 10.0
 SHARE = 0.01
 """Share of the time that is spent on writing, at most."""
 
-KIND = "skae checkpoint 1"
+KIND = "skae checkpoint 2"
 """What the file says of itself."""
 
 

@@ -133,6 +133,10 @@ class Record:
     ----------
     losses : list of dict of str to float
         For each epoch, the mean of every named term, in nats per sample.
+    steps : list of dict of str to float
+        For each epoch, "gradient_norm", before long ones are shortened, the mean over its steps;
+        and, of its last step, "learning_rate" and "update_ratio", the norm of the step over that of
+        the weights.
     scores : list of float
         Held-out scores, the start's first; empty without held-out rows.
     errors : list of Tensor of shape (n_held_out,)
@@ -147,11 +151,12 @@ class Record:
         What ended the run, if it did not end by itself.
     """
 
-    _kept = ("losses", "scores", "errors", "best", "divergences", "ended", "_weights")
+    _kept = ("losses", "steps", "scores", "errors", "best", "divergences", "ended", "_weights")
 
     def __init__(self, module: Any, held_out: HeldOut | None = None):
         self.module, self.held_out = module, held_out
         self.losses: list[dict[str, float]] = []
+        self.steps: list[dict[str, float]] = []
         self.scores: list[float] = []
         self.errors: list[Tensor] = []
         self.best, self.divergences, self.ended = 0, 0, ""
@@ -165,15 +170,18 @@ class Record:
         weights = {name: w.clone() for name, w in self.module.state_dict().items()}
         self.best, self._weights = len(self.losses), weights
 
-    def add(self, losses: dict[str, float]) -> None:
+    def add(self, losses: dict[str, float], steps: dict[str, float]) -> None:
         """Record an epoch, and keep its weights if they are the best so far.
 
         Parameters
         ----------
         losses : dict of str to float
             The epoch's mean of every named term.
+        steps : dict of str to float
+            How large its steps were.
         """
         self.losses.append(losses)
+        self.steps.append(steps)
         if self.held_out is None:
             if all(bool(torch.isfinite(w).all()) for w in self.module.parameters()):
                 self._keep()

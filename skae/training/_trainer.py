@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.utils import get_total_norm as total_norm
 
 from skae.nn import Turn
 from skae.training._checkpoint import Checkpoint
@@ -157,8 +158,8 @@ class Trainer:
                 phases = module.phases()
                 while run.phase < len(phases) and not (record.ended or stop(record)):
                     turns = phases[run.phase]
-                    for losses in self._epochs(run, rows, turns, n_epochs, observer, checkpoint):
-                        record.add(losses)
+                    for epoch in self._epochs(run, rows, turns, n_epochs, observer, checkpoint):
+                        record.add(*epoch)
                         if observer.epoch_ends(record) or stop(record):
                             break
                     run.next_phase()
@@ -170,14 +171,16 @@ class Trainer:
         module.eval()
         return record
 
-    def _epochs(self, run, rows, turns, n_epochs, observer, checkpoint) -> Iterator[dict]:
-        """Train for one epoch at a time, and yield its losses, which are finite."""
+    def _epochs(
+        self, run, rows, turns, n_epochs, observer, checkpoint
+    ) -> Iterator[tuple[dict, dict]]:
+        """Train for one epoch at a time, and yield its losses, which are finite, and its steps."""
         run.use([self._optimizer(turn) for turn in turns])
         while run.epoch < n_epochs:
             checkpoint.save(run)
             observer.epoch_begins()
             run.module.train()
-            losses = self._epoch(run, rows, turns, n_epochs)
+            losses, steps = self._epoch(run, rows, turns, n_epochs)
             while not all(isfinite(loss) for loss in losses.values()):
                 run.record.restore()
                 run.record.divergences += 1
@@ -186,25 +189,37 @@ class Trainer:
                     return
                 run.share /= 10
                 run.use([self._optimizer(turn) for turn in turns])
-                losses = self._epoch(run, rows, turns, n_epochs)
+                losses, steps = self._epoch(run, rows, turns, n_epochs)
             run.epoch += 1
-            yield losses
+            yield losses, steps
 
-    def _epoch(self, run, rows, turns, n_epochs) -> dict[str, float]:
+    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, float], dict[str, float]]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         n_batches = ceil(len(rows) / self.batch_size)
         totals: dict[str, Tensor] = {}
+        weights = list(dict.fromkeys(p for turn in turns for p in turn.parameters))
+        norms, before = [], []
         for i, batch in enumerate(rows.batches(run.generators[0], self.batch_size)):
+            if i == n_batches - 1:  # to look at every step would cost a share of each
+                before = [w.detach().clone() for w in weights]
             progress = run.module.progress = (run.epoch + i / n_batches) / n_epochs
             schedule = LEARNING_RATES[self.learning_rate](progress)
             rate = run.share * self.learning_rate_init * schedule
             for turn, optimizer in zip(turns, run.optimizers, strict=True):
-                for name, term in self._step(batch, turn, optimizer, rate, run).items():
+                terms, norm = self._step(batch, turn, optimizer, rate, run)
+                norms.append(norm)
+                for name, term in terms.items():
                     totals[name] = totals.get(name, 0.0) + term * len(batch[0])
-        return {name: float(total) / len(rows) for name, total in totals.items()}
+        step = total_norm([w.detach() - w0 for w, w0 in zip(weights, before, strict=True)])
+        steps = {
+            "learning_rate": rate,
+            "gradient_norm": float(torch.stack(norms).mean()),
+            "update_ratio": float(step / total_norm(before)),
+        }
+        return {name: float(total) / len(rows) for name, total in totals.items()}, steps
 
-    def _step(self, batch, turn, optimizer, rate, run) -> dict[str, Tensor]:
-        """Move one player on one batch."""
+    def _step(self, batch, turn, optimizer, rate, run) -> tuple[dict[str, Tensor], Tensor]:
+        """Move one player on one batch; its loss, and the norm of its gradient."""
         while True:
             optimizer.zero_grad()
             try:
@@ -212,11 +227,11 @@ class Trainer:
                 break
             except RuntimeError as error:
                 run.portion.halve(error)
-        nn.utils.clip_grad_norm_(turn.parameters, self.max_gradient_norm)
+        norm = nn.utils.clip_grad_norm_(turn.parameters, self.max_gradient_norm)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
-        return terms
+        return terms, norm
 
     def _gradient(self, batch, turn, run) -> dict[str, Tensor]:
         """Add up the gradient over a batch, all of it at once if memory allows."""

@@ -29,15 +29,16 @@ def fold(*errors):
 
 
 def test_the_best_length_is_the_best_over_all_rows():
-    best, scores = best_length(
+    best, scores, errors = best_length(
         [fold([0.5, 0.6], [0.4, 0.4], [0.1, 0.2]), fold([0.7], [0.1], [0.3])]
     )
     assert best == 2
     assert scores == pytest.approx([0.4, 0.7, 0.8])
+    assert errors == pytest.approx([0.6, 0.3, 0.2])
 
 
 def test_a_gain_within_its_standard_error_is_no_reason_to_leave_the_start():
-    best, scores = best_length([fold([0.5, 0.5, 0.5, 0.5], [0.9, 0.1, 0.9, 0.0])])
+    best, scores, _ = best_length([fold([0.5, 0.5, 0.5, 0.5], [0.9, 0.1, 0.9, 0.0])])
     assert scores[1] > scores[0] and best == 0
 
 

@@ -143,8 +143,7 @@ def test_bernoulli_rows_are_drawn_from_their_probabilities():
     model = VAETransformer(
         1, loss="binary_cross_entropy", early_stopping=False, max_iter=30, random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
-        model.fit(p)
+    model.fit(p)
     X = (np.random.default_rng(0).random(p.shape) < p).astype(float)
     entropy = -(p[0] * np.log(p[0]) + (1 - p[0]) * np.log(1 - p[0])).sum()
     assert_allclose(model.score(X), -entropy, atol=0.1)
@@ -154,7 +153,7 @@ def test_bernoulli_rows_are_drawn_from_their_probabilities():
 
 def test_a_large_beta_gives_components_up_and_says_so(blobs):
     X = np.random.default_rng(0).normal(size=(300, 5)) + np.tile(blobs[0, :1], (300, 5))
-    with pytest.warns(ConvergenceWarning, match="Posterior collapse: none of the 2"):
+    with pytest.warns(ConvergenceWarning, match="Posterior collapse: 2 of 2 components do not"):
         model = VAETransformer(2, beta=50, early_stopping=False, random_state=0).fit(X)
     assert not model.active_components_.any()
 

@@ -68,6 +68,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Collapse")  # after a few epochs at a high rate
 @pytest.mark.parametrize("case", CASES)
 def test_goes_on_to_the_same_bits(case, blobs, path, killed_after):
     settings = {"max_iter": 4, "learning_rate_init": 0.02, "early_stopping": case == "folds"}
@@ -81,6 +82,8 @@ def test_goes_on_to_the_same_bits(case, blobs, path, killed_after):
     model.fit(blobs)
     assert model.validation_scores_ == expected.validation_scores_
     assert model.loss_curve_ == expected.loss_curve_
+    for name, curve in expected.history_.items():
+        assert_array_equal(model.history_[name], curve)
     assert_array_equal(model.score_samples(blobs), expected.score_samples(blobs))
     assert not path.exists()
 
@@ -94,6 +97,7 @@ def test_every_autoencoder_goes_on(Estimator, blobs, path, killed_after):
     assert_array_equal(model.transform(blobs), expected.transform(blobs))
 
 
+@pytest.mark.filterwarnings("ignore:Collapse")  # a few epochs from random weights
 def test_modules_with_randomness_of_their_own_go_on(blobs, path, killed_after):
     encoder = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
     settings = {"encoder": encoder, "early_stopping": False, "max_iter": 5, "init": "random"}
