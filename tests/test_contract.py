@@ -92,6 +92,12 @@ class TestEveryAutoencoder:
         assert np.isfinite(model.score(blobs))
         assert_array_equal(model.transform(blobs), again.transform(blobs))
 
+    def test_trains_on_all_rows_unless_told(self, Estimator, blobs):
+        model = tiny(Estimator, early_stopping=False).fit(blobs)
+        same, other = (clone(model).set_params(trim=trim).fit(blobs) for trim in (0.0, 0.3))
+        assert_array_equal(same.transform(blobs), model.transform(blobs))
+        assert not np.allclose(other.transform(blobs), model.transform(blobs))
+
     def test_goes_on_from_a_loaded_file(self, Estimator, blobs):
         model = tiny(Estimator, corruption="swap", warm_start=True, early_stopping=False)
         loaded = pickle.loads(pickle.dumps(model.fit(blobs)))
@@ -214,7 +220,7 @@ class TestEveryAutoencoder:
         with pytest.raises(NotFittedError):
             getattr(tiny(Estimator), method)(blobs)
         score = getattr(tiny(Estimator).fit(blobs), method)
-        with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+        with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
             score(blobs[:, :3])
         blobs[3, 2] = np.inf
         with pytest.raises(ValueError, match="infinity"):

@@ -169,10 +169,13 @@ class SparseAutoencoder(Autoencoder):
         seen, hit = self.corrupt(x, rng)
         z, charge = self.code(seen, rng)
         output = self.output(z, rng)
+        error = self.compare(output, x, hit)
+        residual = x - self.reconstruction.link(output.detach())
+        rows = self.teaching(error + charge)
         return {
-            "reconstruction": self.average(self.compare(output, x, hit)),
-            "sparsity": charge.mean(),
-            "revival": self.revival(z, x - self.reconstruction.link(output.detach())),
+            "reconstruction": error[rows].mean(),
+            "sparsity": charge.expand_as(error)[rows].mean(),
+            "revival": self.revival(z[rows], residual[rows]),
         }
 
     def error(self, x: Tensor, rng: Generator) -> Tensor:

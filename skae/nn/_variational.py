@@ -206,15 +206,14 @@ class VariationalAutoencoder(Autoencoder):
         if self.n_importance_samples > 1:
             draws = self.draws(self.n_importance_samples, mean, rng)
             weights = self.log_weights(x, mean, log_var, draws, beta=beta, hit=hit, rng=rng)
-            return {"bound": self.average(-log_mean_exp(weights))}
+            error = -log_mean_exp(weights)
+            return {"bound": error[self.teaching(error)].mean()}
         z = mean + (0.5 * log_var).exp() * self.draws(1, mean, rng)[0]
-        kl = kl_to_standard_normal(mean, log_var).mean(dim=0)
-        return {
-            "reconstruction": self.average(
-                self.negative_log_likelihood(self.output(z, rng), x, hit)
-            ),
-            "kl": beta * kl.clamp(min=self.free_bits).sum(),
-        }
+        kl = kl_to_standard_normal(mean, log_var)
+        error = self.negative_log_likelihood(self.output(z, rng), x, hit)
+        rows = self.teaching(error + beta * kl.sum(dim=1))
+        charge = beta * kl[rows].mean(dim=0).clamp(min=self.free_bits).sum()
+        return {"reconstruction": error[rows].mean(), "kl": charge}
 
     def error(self, x: Tensor, rng: Generator) -> Tensor:
         x, seen, hit = self.observe(x, rng)

@@ -107,8 +107,7 @@ class TestLinearLimit:
         rng = np.random.default_rng(0)
         X = rng.normal(size=(400, 4)) * [10.0, 5.0, 1.0, 1.0]
         model = AutoencoderTransformer(2, max_iter=0).fit(X)
-        row = np.zeros((1, 4)) + [0, 0, 8, 0]
-        assert_allclose(model.explain(row), [[0, 0, 32, 0]], atol=4)
+        assert_allclose(model.explain([[0, 0, 8, 0]]), [[0, 0, 32, 0]], atol=4)
 
 
 class TestTheBestWidth:
