@@ -124,6 +124,35 @@ class TestTheBestWidth:
             search = GridSearchCV(estimator, {"n_components": range(1, 6)}, cv=2, refit=False)
             assert search.fit(X).best_params_["n_components"] == n_true
 
+    @pytest.mark.parametrize("kind", ["spiral", "sheet"])
+    def test_is_found_where_they_are_curved(self, kind):
+        """A turn of a spiral in three dimensions, or a wavy sheet in four, turned into six."""
+        rng = np.random.default_rng(0)
+        t, s = 1.5 * np.pi * rng.uniform(size=600), rng.normal(size=(600, 2))
+        flat = np.zeros((600, 2))
+        X = {
+            "spiral": np.column_stack([np.cos(t), np.sin(t), t, 0 * t, flat]),
+            "sheet": np.column_stack([s, np.sin(s), flat]),
+        }[kind] @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+        X += 0.05 * rng.normal(size=X.shape)
+        model = AutoencoderTransformer(
+            hidden_layer_sizes=(64, 64),
+            max_iter=40,
+            batch_size=32,
+            learning_rate_init=0.01,
+            cv=None,
+            refit=False,
+            random_state=0,
+        )
+        found = [
+            GridSearchCV(estimator, {"n_components": [1, 2, 3]}, cv=2, refit=False).fit(X)
+            for estimator in (PCA(), model)
+        ]
+        by_pca, by_network = (search.cv_results_["mean_test_score"] for search in found)
+        n_true = {"spiral": 1, "sheet": 2}[kind]
+        assert by_network.argmax() + 1 == n_true < by_pca.argmax() + 1
+        assert np.diff(np.sort(by_network))[-1] > 0.3  # nats a row
+
 
 def test_a_corrupted_cell_ranks_first():
     """Ten standard deviations off, in rows that the model has not seen."""
