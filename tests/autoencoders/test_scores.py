@@ -137,7 +137,7 @@ class TestTheBestWidth:
         X += 0.05 * rng.normal(size=X.shape)
         model = AutoencoderTransformer(
             hidden_layer_sizes=(64, 64),
-            max_iter=40,
+            max_iter={"spiral": 25, "sheet": 40}[kind],
             batch_size=32,
             learning_rate_init=0.01,
             cv=None,
