@@ -27,6 +27,8 @@ from skae.nn import CORRUPTIONS
 
 AUTOENCODERS = public_estimators()
 
+SCORES = ["score_samples", "score", "explain", "reconstruction_error"]
+
 SETTINGS = [
     {},
     {"whiten": True},
@@ -90,6 +92,12 @@ class TestEveryAutoencoder:
         again = clone(model).fit(blobs)
         assert np.isfinite(model.score(blobs))
         assert_array_equal(model.transform(blobs), again.transform(blobs))
+
+    def test_trains_on_all_rows_unless_told(self, Estimator, blobs):
+        model = tiny(Estimator, early_stopping=False).fit(blobs)
+        same, other = (clone(model).set_params(trim=trim).fit(blobs) for trim in (0.0, 0.3))
+        assert_array_equal(same.transform(blobs), model.transform(blobs))
+        assert not np.allclose(other.transform(blobs), model.transform(blobs))
 
     def test_goes_on_from_a_loaded_file(self, Estimator, blobs):
         model = tiny(Estimator, corruption="swap", warm_start=True, early_stopping=False)
@@ -164,6 +172,60 @@ class TestEveryAutoencoder:
         for method in ("transform", "inverse_transform", "score_samples", "score"):
             with pytest.raises(NotFittedError):
                 getattr(tiny(Estimator), method)(blobs)
+
+    def test_scores_are_float64_and_score_is_their_mean(self, Estimator, blobs):
+        for dtype in (np.float64, np.float32):
+            X = blobs.astype(dtype)
+            model = tiny(Estimator).fit(X)
+            scores = model.score_samples(X)
+            assert scores.dtype == np.float64 and scores.shape == (60,)
+            assert model.score(X) == scores.mean()
+            for error in (model.explain(X), *(model.reconstruction_error(X, c) for c in (0, 1))):
+                assert error.dtype == np.float64
+
+    @pytest.mark.parametrize("whiten", [False, True])
+    def test_explanations_add_up_to_what_a_typical_row_has_more(self, Estimator, blobs, whiten):
+        """The typical row is what the decoder makes of the code zero."""
+        model = tiny(Estimator, whiten=whiten).fit(blobs)
+        X = np.vstack([blobs, 30 * blobs])
+        shares, typical = model.explain(X), model.inverse_transform(np.zeros((1, 2)))
+        missing = model.score_samples(typical) - model.score_samples(X)
+        assert shares.shape == X.shape
+        assert_allclose(shares.sum(axis=1), missing, rtol=1e-9, atol=1e-9)
+        assert_allclose(model.explain(typical), 0, atol=1e-9)
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    def test_explains_a_frame_by_a_frame(self, Estimator, blobs, library):
+        library = pytest.importorskip(library)
+        frame = library.DataFrame(dict(zip("abcd", blobs.T, strict=True)))
+        if hasattr(frame, "index"):
+            frame.index = [f"row {i}" for i in range(60)]
+        model = tiny(Estimator).fit(frame)
+        shares = model.explain(frame[5:9])
+        assert type(shares) is type(frame) and list(shares.columns) == list("abcd")
+        assert_allclose(shares.to_numpy(), model.explain(frame)[5:9], rtol=1e-9, atol=1e-12)
+        if hasattr(frame, "index"):
+            assert list(shares.index) == list(frame.index[5:9])
+            assert (shares.dtypes == np.float64).all()
+
+    def test_reconstruction_error_is_that_of_the_reconstructions(self, Estimator, blobs):
+        model = tiny(Estimator).fit(blobs)
+        cells = model.reconstruction_error(blobs, per_cell=True)
+        expected = np.abs(blobs - model.inverse_transform(model.transform(blobs)))
+        assert_allclose(cells, expected, atol=1e-9)
+        rows = np.sqrt(np.square(cells).mean(axis=1))
+        assert_allclose(model.reconstruction_error(blobs), rows)
+
+    @pytest.mark.parametrize("method", SCORES)
+    def test_scores_want_the_columns_of_fit(self, Estimator, blobs, method):
+        with pytest.raises(NotFittedError):
+            getattr(tiny(Estimator), method)(blobs)
+        score = getattr(tiny(Estimator).fit(blobs), method)
+        with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
+            score(blobs[:, :3])
+        blobs[3, 2] = np.inf
+        with pytest.raises(ValueError, match="infinity"):
+            score(blobs)
 
     def test_a_failed_fit_leaves_the_last_one_usable(self, Estimator, blobs):
         model = tiny(Estimator).fit(blobs)

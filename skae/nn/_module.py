@@ -109,14 +109,15 @@ class Autoencoder(nn.Module):
         seen, weight = self.corrupt(x, rng, weight)
         z = self.encode(seen, rng)
         error = self.compare(self.output(z, rng), x, weight)
-        return {"reconstruction": self.average(error), **self.penalty(x, z)}
+        rows = self.teaching(error)
+        return {"reconstruction": error[rows].mean(), **self.penalty(x[rows], z[rows])}
 
-    def average(self, errors: Tensor) -> Tensor:
-        """Mean over a batch, without the share of the largest errors that training leaves out."""
+    def teaching(self, errors: Tensor) -> Any:
+        """Which rows of a batch count: not the share with the largest errors, in any term."""
         if self.trim == 0:
-            return errors.mean()
+            return slice(None)
         n_kept = max(1, round((1 - self.trim) * len(errors)))
-        return errors.topk(n_kept, largest=False).values.mean()
+        return errors.topk(n_kept, largest=False).indices
 
     def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
         """What training minimises, for each sample, of shape (n,), as on held-out rows."""

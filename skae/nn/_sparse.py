@@ -171,11 +171,13 @@ class SparseAutoencoder(Autoencoder):
         seen, weight = self.corrupt(x, rng, weight)
         z, charge = self.code(seen, rng, weight)
         output = self.output(z, rng)
-        residual = x - self.reconstruction.link(output.detach())
+        error = self.compare(output, x, weight)
+        residual = weighted(x - self.reconstruction.link(output.detach()), weight)
+        rows = self.teaching(error + charge)
         return {
-            "reconstruction": self.average(self.compare(output, x, weight)),
-            "sparsity": charge.mean(),
-            "revival": self.revival(z, weighted(residual, weight)),
+            "reconstruction": error[rows].mean(),
+            "sparsity": charge.expand_as(error)[rows].mean(),
+            "revival": self.revival(z[rows], residual[rows]),
         }
 
     def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:

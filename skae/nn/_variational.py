@@ -167,15 +167,14 @@ class VariationalAutoencoder(Autoencoder):
         if self.n_importance_samples > 1:
             draws = self.draws(self.n_importance_samples, mean, rng)
             ratios = self.log_weights(x, mean, log_var, draws, beta=beta, weight=weight, rng=rng)
-            return {"bound": self.average(-log_mean_exp(ratios))}
+            error = -log_mean_exp(ratios)
+            return {"bound": error[self.teaching(error)].mean()}
         z = mean + (0.5 * log_var).exp() * self.draws(1, mean, rng)[0]
-        kl = kl_to_standard_normal(mean, log_var).mean(dim=0)
-        return {
-            "reconstruction": self.average(
-                self.negative_log_likelihood(self.output(z, rng), x, weight)
-            ),
-            "kl": beta * kl.clamp(min=self.free_bits).sum(),
-        }
+        kl = kl_to_standard_normal(mean, log_var)
+        error = self.negative_log_likelihood(self.output(z, rng), x, weight)
+        rows = self.teaching(error + beta * kl.sum(dim=1))
+        charge = beta * kl[rows].mean(dim=0).clamp(min=self.free_bits).sum()
+        return {"reconstruction": error[rows].mean(), "kl": charge}
 
     def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
         x, seen, weight = self.observe(x, rng, weight)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -33,6 +34,11 @@ OPEN = {
 
 MOST_TRIMMED = 0.5 - float(np.finfo(np.float64).eps)
 """Half of the rows can be outliers, but fewer than half are left out of a robust fit."""
+
+
+def last_step(estimator: Any) -> Any:
+    """The one that scores, where there are others before it."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -328,9 +334,12 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         n_below = np.searchsorted(self.calibration_scores_, scores, side="right")
         return (1 + n_below) / (len(self.calibration_scores_) + 1)
 
-    @available_if(lambda detector: hasattr(detector._unfitted(), "explain"))
+    @available_if(lambda detector: hasattr(last_step(detector._unfitted()), "explain"))
     def explain(self, X):
-        """What the wrapped estimator says of the reasons; there only if it has ``explain``.
+        """What the wrapped estimator says of the reasons.
+
+        There only if it has ``explain``, or is a pipeline whose last step has it; the cells are
+        then those that this step sees.
 
         Parameters
         ----------
@@ -340,7 +349,15 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         Returns
         -------
         explanation : object
-            As the wrapped estimator returns it.
+            As the wrapped estimator, or the last step, returns it: a frame, if it sees one.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
         """
         check_is_fitted(self)
-        return self.estimator_.explain(X)
+        model = self.estimator_
+        if isinstance(model, Pipeline) and len(model) > 1:
+            X = model[:-1].transform(X)
+        return last_step(model).explain(X)

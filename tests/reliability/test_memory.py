@@ -89,6 +89,7 @@ def test_a_part_that_fails_after_others_leaves_no_gradient_behind(blobs, monkeyp
     [
         (AutoencoderTransformer, {"normalization": "batch"}),
         (AutoencoderTransformer, {"corruption": "swap"}),
+        (AutoencoderTransformer, {"trim": 0.1}),
         (SparseAutoencoder, {"sparsity": "kl"}),
         (VAETransformer, {"free_bits": 0.1}),
     ],
