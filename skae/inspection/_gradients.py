@@ -112,7 +112,8 @@ def _(module: nn.Module, seed: int) -> Iterator[tuple[nn.Module, list[str]]]:
 def _(module: Autoencoder, seed: int) -> Iterator[tuple[nn.Module, list[str]]]:
     for i, turns in enumerate(module.phases()):
         for j in range(len(turns)):
-            objective: Any = prepared(TurnLoss(deepcopy(module), i, j, seed))
+            objective = TurnLoss(deepcopy(module), i, j, seed)
+            prepared(objective)
             moved = {id(p) for p in objective.turn.parameters}
             yield objective, [n for n, p in objective.named_parameters() if id(p) in moved]
 

@@ -26,6 +26,8 @@ def test_pca_never_collapses(scale, blobs):
 def test_a_code_that_says_all_there_is_has_components_to_spare(blobs):
     AutoencoderTransformer(4, max_iter=0).fit(np.hstack([blobs[:, :2], blobs[:, :3]]))
     AutoencoderTransformer(2, max_iter=0).fit(np.ones((20, 3)))
+    distinct = np.eye(20)[np.arange(60) % 3]  # which three atoms say exactly
+    SparseAutoencoder(12, n_nonzero_coefs=1, max_iter=0, random_state=0).fit(distinct)
 
 
 def test_components_that_noise_drowns_are_no_collapse():
