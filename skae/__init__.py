@@ -1,6 +1,6 @@
 """Autoencoders where you reach for PCA: scikit-learn transformers on PyTorch."""
 
-from skae import io, onnx
+from skae import data, io, onnx
 from skae._version import __version__
 from skae.autoencoders import (
     AutoencoderTransformer,
@@ -16,6 +16,7 @@ __all__ = [
     "SparseAutoencoder",
     "VAETransformer",
     "__version__",
+    "data",
     "io",
     "load",
     "onnx",

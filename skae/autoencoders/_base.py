@@ -30,7 +30,13 @@ from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
-from skae.autoencoders._table import FLOATS, Table, checked, mean_of
+from skae.autoencoders._streaming import (
+    StreamedTable,
+    check_columns,
+    refuse_lazy,
+    source_of,
+)
+from skae.autoencoders._table import FLOATS, Table, checked, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -60,7 +66,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = tags.input_tags.sparse = True
         return tags
 
     @property
@@ -75,8 +81,9 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows; NaN is a missing cell.
+        X : {array-like, sparse matrix, Source} of shape (n_samples, n_features)
+            Training rows; NaN is a missing cell. Large sparse matrices, large arrays that are
+            mapped to memory, and sources (see `skae.data`) are read in blocks, and never held.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -97,11 +104,15 @@ class BaseAutoencoder(
         RuntimeError
             If another fit is writing `checkpoint` just now.
         """
-        X = checked(self, X, reset=True)
         self._check_architecture()
-        self._check_corruption(X.shape[1])
-        self._check_bounds(X)
-        table = Table.of(X, sample_weight, self.cv, y)
+        source = source_of(X)
+        if source is None:
+            table = Table.of(checked(self, X, reset=True), sample_weight, self.cv, y)
+        else:
+            table = StreamedTable.from_source(source, sample_weight, self.cv)
+            check_columns(self, source)
+        self._check_corruption(table.shape[1])
+        self._check_bounds(table.limits)
         with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
             self._fit(table, checkpoint)
         return self
@@ -136,19 +147,21 @@ class BaseAutoencoder(
         if previous is not None:
             return Units(to_numpy(previous.location.double()), float(previous.scale))
         if RECONSTRUCTIONS[self.loss].bounds is not None:
-            return Units(np.zeros(table.X.shape[1]), 1.0)
-        return Units.of(table.X, table.weights)
+            return Units(np.zeros(table.shape[1]), 1.0)
+        units = Units.of(table.X, table.weights)
+        # to shift a sparse array would make all its zeros numbers
+        return units._replace(location=0 * units.location) if table.is_sparse else units
 
     def _fitting(self, table: Table, units: Units, random_state, checkpoint) -> Fitting:
         """Everything that does not depend on the width of the code."""
-        whole = Whole.of(standardized(table.X, *units), table.weights)
-        X = whole.X
-        trainer = self._trainer(X.shape)
-        n_epochs = self._n_epochs(len(X), trainer.batch_size)
+        X, *within = (standardized(part, *units) for part in (table.X, *table.limits[:, None]))
+        whole = Whole.of(X, table.weights, within=np.concatenate(within))
+        trainer = self._trainer(table.shape)
+        n_epochs = self._n_epochs(table.shape[0], trainer.batch_size)
         noise = noise_settings(
             self.corruption,
             self.corruption_level,
-            X=X,
+            X=whole.X,
             units=units,
             emphasis=self.emphasis,
             image_shape=self.image_shape,
@@ -156,7 +169,9 @@ class BaseAutoencoder(
         return Fitting(
             whole=whole,
             weights=table.weights,
-            architecture=partial(self._architecture, X.shape, noise),
+            start_rows=partial(table.start_rows, units) if self._starts_at_pca() else no_rows,
+            streamed=partial(table.streamed, units, whole.fill),
+            architecture=partial(self._architecture, table.shape, noise),
             build=self._build,
             linear_start=self._linear_start if self._has_linear_start() else None,
             unweighted=self._unweighted,
@@ -226,7 +241,7 @@ class BaseAutoencoder(
         return {
             "module_": canonical.to(getattr(torch, dtype.name)),
             "n_components_": n_components,
-            "mean_": mean_of(table.X, table.weights).astype(dtype),
+            "mean_": table.mean.astype(dtype),
             "explained_variance_": axes.variance * squared_unit,
             "explained_variance_ratio_": axes.variance / (reading.total_variance or 1.0),
             "effective_dimension_": axes.effective_dimension,
@@ -286,6 +301,7 @@ class BaseAutoencoder(
             If X has a number of columns other than ``n_components_``, or is not finite.
         """
         check_is_fitted(self)
+        refuse_lazy(X, source_too=True)
         X = check_array(X, dtype=FLOATS)
         if X.shape[1] != self.n_components_:
             raise ValueError(
@@ -294,11 +310,12 @@ class BaseAutoencoder(
             )
         return self._map(Canonical.decode, X, X.dtype)
 
-    def _rows(self, X) -> np.ndarray:
+    def _rows(self, X) -> Any:
         check_is_fitted(self)
+        refuse_lazy(X, source_too=True)
         return checked(self, X, reset=False)
 
-    def _map(self, method: Callable, X: np.ndarray, dtype: Any, width: int = 0) -> np.ndarray:
+    def _map(self, method: Callable, X: Any, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
         device = resolve_device(self.device)
         dtype = np.dtype(dtype)
@@ -306,7 +323,7 @@ class BaseAutoencoder(
             module, torch_dtype = self.module_, getattr(torch, dtype.name)
             if device.type != "cpu" or module.scale.dtype != torch_dtype:
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
-            if module.fill is not None and np.isnan(X).any():
+            if module.fill is not None and np.isnan(getattr(X, "data", X)).any():
                 width = max(width, module.fill.loadings.numel())  # of the regression for gaps
             width = max(width, self.n_features_in_, self.n_components_)
             return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae.autoencoders._base import BaseAutoencoder
-from skae.autoencoders._canonical import PROBES
+from skae.autoencoders._canonical import MAX_SLOPES, PROBES
 from skae.autoencoders._density import DENSITIES, code_density
 from skae.autoencoders._parameters import Parameters
 
@@ -39,15 +39,16 @@ class BottleneckAutoencoder(BaseAutoencoder):
     }
 
     def _density(self, reading, noise_variance):
-        W = reading.codes()
+        W, R = reading.codes(), reading.residuals()
+        k, d = W.shape[1], R.shape[1]
         return code_density(
             self.density,
             W,
-            reading.residuals(),
+            R,
             reading.decode,
             code_std=reading.code_std,
             largest=float(reading.axes.variance.max()),
             support_fraction=self.support_fraction,
             seed=reading.seed,
-            n_probes=max(32, PROBES // W.shape[1]),
+            n_probes=max(1, min(max(32, PROBES // k), MAX_SLOPES // (k * d))),
         )

@@ -13,6 +13,10 @@ PROBES = 2**15
 """Decoder evaluations, rows times components, that the average pull-back metric is worth."""
 
 
+MAX_SLOPES = 2**25
+"""Cells of the Jacobians that are held at once: 256 MiB."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodeAxes:
     """The components that a code is read in, and what they drive.
@@ -131,6 +135,8 @@ def canonical_basis(
     unwhiten = spread[:, None] * axes.T
 
     n_rows = min(n_samples, max(32, PROBES // n_components))
+    n_features = decode(Z[:1]).shape[1]
+    n_rows = max(1, min(n_rows, MAX_SLOPES // (n_features * n_components)))
     rows = check_random_state(seed).choice(n_samples, n_rows, replace=False)
     J = np.stack(slopes(decode, Z[rows], unwhiten))
     metric = np.einsum("anf,bnf->ab", J, J, optimize=True) / n_rows

@@ -79,6 +79,10 @@ class Fitting:
         The training rows, in units.
     weights : ndarray of shape (n_samples,) or None
         Of the rows, with mean 1.
+    start_rows : callable of an ndarray of int
+        What the start is found for in place of all rows but these, or None.
+    streamed : callable of (test, dtype, device)
+        All there is to learn from but some rows, where X is only a sample of it, or None.
     architecture : callable of n_components
         All that a module depends on.
     build : callable of (architecture, rng)
@@ -114,6 +118,8 @@ class Fitting:
 
     whole: Whole
     weights: np.ndarray | None
+    start_rows: Callable[[np.ndarray], Any]
+    streamed: Callable[..., Any]
     architecture: Callable[[int], dict[str, Any]]
     build: Callable[[dict[str, Any], Generator], Autoencoder]
     linear_start: Callable[..., Iterable[np.ndarray]] | None
@@ -148,7 +154,9 @@ class Fitting:
         """An untrained module: the best linear one for some rows, if that is where it starts."""
         module = self.build(self.architecture(n_components), generator(self.seed)).eval()
         if self.linear_start is not None:
-            X = self.X[rows]
+            X: Any = self.start_rows(self._others(np.arange(len(self.X))[rows]))
+            if X is None:
+                X = self.X[rows]
             if self.weights is not None:
                 X = self.unweighted(X, self.weights[rows])
             parts = self.linear_start(X, n_components, module, self.random_state)
@@ -186,6 +194,10 @@ class Fitting:
         weights = None if self.weights is None else self.weights[train]
         mean = to_tensor(mean_of(self.X[train], weights), **where)
         return HeldOut(self._rows(test, **where), mean, self.seed)
+
+    def _others(self, rows: np.ndarray) -> np.ndarray:
+        """The rows that some are not."""
+        return np.setdiff1d(np.arange(len(self.X)), rows)
 
     def _rows(self, rows: np.ndarray, **where: Any) -> Rows:
         """Some of the rows as tensors."""
@@ -340,7 +352,7 @@ class Fitting:
         with foreign_randomness(self.seed, self.device, needed=foreign) as generators:
             record = self.trainer.run(
                 working,
-                self._rows(train, **where),
+                self.streamed(self._others(train), **where) or self._rows(train, **where),
                 n_epochs=self.n_epochs,
                 rng=generator(self.seed, self.device),
                 foreign=generators,

@@ -49,7 +49,15 @@ class Whole:
     fill: GaussianFill
 
     @classmethod
-    def of(cls, X: np.ndarray, weights: np.ndarray | None = None) -> "Whole":
+    def by(cls, X: np.ndarray, fill: GaussianFill) -> "Whole":
+        """Complete some rows by what is known already."""
+        known = ~np.isnan(X)
+        if known.all():
+            return cls(X=X, known=None, fill=fill)
+        return cls(X=mapped(fill, X, fill), known=known, fill=fill)
+
+    @classmethod
+    def of(cls, X: np.ndarray, weights: np.ndarray | None = None, *, within: np.ndarray) -> "Whole":
         """Complete some rows.
 
         Parameters
@@ -58,19 +66,16 @@ class Whole:
             Rows; NaN is missing. Each column has a cell that is not.
         weights : ndarray of shape (n_samples,) or None
             Of the rows.
+        within : ndarray of shape (2, n_features)
+            Least and largest value that missing cells of each column may get.
 
         Returns
         -------
         whole : Whole
             All of them.
         """
-        fill = gaussian_fill(X if weights is None else X[expanded(weights, len(X))], within=X)
-        known = ~np.isnan(X)
-        return (
-            cls(X=X, known=None, fill=fill)
-            if known.all()
-            else cls(X=mapped(fill, X, fill), known=known, fill=fill)
-        )
+        some = X if weights is None else X[expanded(weights, len(X))]
+        return cls.by(X, gaussian_fill(some, *within))
 
     def drawn(self) -> np.ndarray:
         """Rows whose missing cells are drawn from what they may be: they vary as whole ones do."""
@@ -82,7 +87,7 @@ class Whole:
         )
 
 
-def gaussian_fill(X: np.ndarray, *, within: np.ndarray) -> GaussianFill:
+def gaussian_fill(X: np.ndarray, low: np.ndarray, high: np.ndarray) -> GaussianFill:
     r"""The Gaussian that completes rows, as likely as can be, its correlations shrunk.
 
     Features are scaled to unit variance. In rounds, missing cells are completed by their means,
@@ -93,8 +98,8 @@ def gaussian_fill(X: np.ndarray, *, within: np.ndarray) -> GaussianFill:
     ----------
     X : ndarray of shape (n_samples, n_features)
         Rows; NaN is missing. Where there are many, some at even distances count.
-    within : ndarray of shape (n, n_features)
-        Rows whose range missing cells are kept within. Each column has a cell that is known.
+    low, high : ndarray of shape (n_features,)
+        What missing cells are kept within.
 
     Returns
     -------
@@ -108,7 +113,6 @@ def gaussian_fill(X: np.ndarray, *, within: np.ndarray) -> GaussianFill:
     .. [2] Chen, Wiesel, Eldar & Hero (2010). Shrinkage algorithms for MMSE covariance estimation,
        eq. 23. IEEE Transactions on Signal Processing 58.
     """
-    low, high = np.nanmin(within, axis=0), np.nanmax(within, axis=0)
     X = X[:: ceil(len(X) / MAX_ROWS)]
     X = np.vstack([X, 0.5 * (low + high)]) if np.isnan(X).all(axis=0).any() else X
     mean, deviation = np.nanmean(X, axis=0), np.nanstd(X, axis=0)

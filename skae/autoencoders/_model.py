@@ -36,6 +36,10 @@ from skae.nn import Autoencoder, Tensors, coders
 from skae.training import Trainer
 
 
+MAX_FILTERED = 2048
+"""Features up to which the best linear denoiser, of all their covariances, is the start."""
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Model(Parameters):
     """What a variant may have of its own, each a method that the base calls."""
@@ -124,9 +128,13 @@ class Model(Parameters):
     @staticmethod
     def _linear_start(X: np.ndarray, n_components: int, module: Autoencoder, random_state) -> Axes:
         """Where the linear paths start: at PCA, or at what does best under the noise."""
-        if module.corruption is None:
+        if module.corruption is None or X.shape[1] > MAX_FILTERED:
             return principal_axes(X, n_components, random_state)
         return denoising_axes(X, n_components, module.corruption)
+
+    def _starts_at_pca(self) -> bool:
+        """Whether principal axes are all that the start asks of the rows."""
+        return type(self)._linear_start is Model._linear_start and self.corruption is None
 
     @staticmethod
     def _unweighted(X: np.ndarray, weights: np.ndarray) -> np.ndarray:

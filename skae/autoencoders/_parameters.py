@@ -61,7 +61,7 @@ class Parameters:
         to each cell; "masking_mean" and "masking_zero" put the column's mean, or 0, in place of a
         share of the cells, "salt_and_pepper" the column's least or greatest value, "swap" the
         value of another row, and "block" the mean in place of a run of a series or a rectangle of
-        an image. The start is then the best linear denoiser.
+        an image. The start is then the best linear denoiser, or, beyond 2,048 features, PCA.
     corruption_level : "auto", float or pair of floats, default="auto"
         Standard deviation of "gaussian" noise, in the units of X; the share of the cells, in
         [0, 1], of the others. "auto" is half the root mean square deviation of X, or 0.2. A pair is

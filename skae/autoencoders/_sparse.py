@@ -255,7 +255,7 @@ class SparseAutoencoder(BaseAutoencoder):
         if not self.sparse_output:
             return self._codes(X)
         step = max(1, DENSE_CELLS // self.n_components_)
-        chunks = [self._codes(X[i : i + step]) for i in range(0, len(X), step)]
+        chunks = [self._codes(X[i : i + step]) for i in range(0, X.shape[0], step)]
         return sp.vstack([sp.csr_array(chunk) for chunk in chunks], format="csr")
 
     def inverse_transform(self, X):

@@ -4,6 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
@@ -104,7 +105,7 @@ def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
         Rows.
     n_components : int
         How many axes.
@@ -119,7 +120,8 @@ def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
     from sklearn.decomposition import PCA  # here, as it takes half a second to import
 
     n_found = min(n_components, *X.shape)
-    pca = PCA(n_found, random_state=random_state)
+    solver = "arpack" if sp.issparse(X) else "auto"
+    pca = PCA(n_found, svd_solver=solver, random_state=random_state)
     with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
         pca.fit(X)
     components = padded(pca.components_, n_components)

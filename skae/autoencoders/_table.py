@@ -6,16 +6,20 @@ from typing import Any
 
 import narwhals
 import numpy as np
+import scipy.sparse as sp
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 FLOATS = (np.float64, np.float32)
 
+DENSE = 2**22
+"""Cells up to which a sparse matrix is made dense: it is a batch."""
+
 MAX_COPIES = 10
 """How often weights may repeat a row on average: whole numbers beyond that are only weights."""
 
 
-def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X as an array of floats, of which some may be NaN: cells that are missing.
 
     Parameters
@@ -29,8 +33,8 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
 
     Returns
     -------
-    X : ndarray of shape (n_samples, n_features), float64 or float32
-        In the dtype of the rows if that is one of these.
+    X : ndarray or sparse array of shape (n_samples, n_features), float64 or float32
+        In the dtype of the rows if that is one of these; sparse if it was and is large.
 
     Raises
     ------
@@ -42,13 +46,16 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
         dtype == narwhals.Float32
         for dtype in getattr(narwhals.from_native(X, pass_through=True), "schema", {0: 0}).values()
     )
-    return validate_data(
+    X = validate_data(
         estimator,
         X,
+        accept_sparse="csr",
         dtype=np.float32 if single else FLOATS,
         reset=reset,
         ensure_all_finite="allow-nan",
     )
+    small = sp.issparse(X) and np.prod(X.shape, dtype=float) <= DENSE
+    return X.toarray() if small else X
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +129,40 @@ class Table:
                 (np.flatnonzero(np.isin(rows, train)), np.flatnonzero(np.isin(rows, test)))
                 for train, test in splits
             ]
-        return cls(X=X[rows], weights=weights, splits=splits)
+        as_given = sample_weight is None and np.array_equal(rows, np.arange(len(X)))
+        return cls(X=X if as_given else X[rows], weights=weights, splits=splits)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the rows are mostly zeros that are not there."""
+        return False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and columns."""
+        return self.X.shape[0], self.X.shape[1]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of each column's known cells."""
+        return mean_of(self.X, self.weights)
+
+    @property
+    def limits(self) -> np.ndarray:
+        """Least and largest value of each column, of shape (2, n_features)."""
+        return np.stack([np.nanmin(self.X, axis=0), np.nanmax(self.X, axis=0)])
+
+    def start_rows(self, units: Any, without: np.ndarray) -> Any:
+        """Rows that a start may take instead of X; None if there are none."""
+        return None
+
+    def streamed(self, units: Any, fill: Any, without: np.ndarray, **where: Any) -> Any:
+        """Rows to learn from that are not in memory; None if all are."""
+        return None
+
+
+def no_rows(without: np.ndarray) -> None:
+    """What a start that has no use for other rows takes: none."""
 
 
 def refuse_empty_columns(X: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from skae.training._device import foreign_randomness, generator, plain_torch, re
 from skae.training._memory import slices
 from skae.training._rows import Rows
 from skae.training._stopping import HeldOut, Record, explained
+from skae.training._stream import StreamedRows
 from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Observer",
     "Record",
     "Rows",
+    "StreamedRows",
     "Trainer",
     "explained",
     "foreign_randomness",

@@ -1,8 +1,10 @@
 """The border posts between arrays and tensors; nowhere else in skae are they crossed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -68,7 +70,7 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 
 def map_rows(
     function: Callable[[Tensor], Tensor],
-    X: np.ndarray,
+    X: Any,
     *,
     dtype: np.dtype,
     width: int,
@@ -82,7 +84,7 @@ def map_rows(
     ----------
     function : callable of a tensor of shape (n, n_columns)
         Gives a tensor with n rows.
-    X : ndarray of shape (n_samples, n_columns)
+    X : ndarray or sparse array of shape (n_samples, n_columns)
         Rows, at least one.
     dtype : np.dtype
         Of the computation and its result.
@@ -97,13 +99,14 @@ def map_rows(
         A new array.
     """
 
-    def compute(rows: np.ndarray) -> np.ndarray:
-        return to_numpy(function(to_tensor(rows.astype(dtype, copy=False), device=device)))
+    def compute(rows: slice) -> np.ndarray:
+        some = X[rows].toarray() if sp.issparse(X) else X[rows]
+        return to_numpy(function(to_tensor(some.astype(dtype, copy=False), device=device)))
 
     Y = np.empty(0)
-    for rows, y in Portion(rows_at_once(width)).map(compute, X):
+    for rows, y in Portion(rows_at_once(width)).map(compute, X.shape[0]):
         if rows.start == 0:
-            Y = np.empty((len(X), *y.shape[1:]), dtype)
+            Y = np.empty((X.shape[0], *y.shape[1:]), dtype)
         Y[rows] = y
     return Y
 

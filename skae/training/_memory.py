@@ -59,15 +59,15 @@ class Portion:
             )
         self.n_rows, self.warned = fewer, True
 
-    def map(self, function: Callable[[Any], Any], x: Any) -> Iterator[tuple[slice, Any]]:
+    def map(self, function: Callable[[slice], Any], n_samples: int) -> Iterator[tuple[slice, Any]]:
         """Apply a function to a portion of rows after the other.
 
         Parameters
         ----------
-        function : callable
-            Of some rows of x.
-        x : Tensor, ndarray or range
-            Rows, or their numbers.
+        function : callable of a slice
+            Computes something of these rows.
+        n_samples : int
+            How many rows there are.
 
         Yields
         ------
@@ -77,10 +77,10 @@ class Portion:
             What the function makes of them.
         """
         start = 0
-        while start < len(x):
-            rows = slice(start, start + self.n_rows)
+        while start < n_samples:
+            rows = slice(start, min(start + self.n_rows, n_samples))
             try:
-                y = function(x[rows])
+                y = function(rows)
             except RuntimeError as error:
                 self.halve(error)
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skae.training._batches import rows_at_once
 from skae.training._device import generator
 from skae.training._memory import Portion
 from skae.training._rows import Rows
@@ -29,7 +30,7 @@ class HeldOut:
 
     def __init__(self, rows: Rows, mean: Tensor, seed: int = 0):
         self.rows, self.mean, self.seed = rows, mean, seed
-        self.portion = Portion(4096)
+        self.portion = Portion(min(4096, rows_at_once(rows.x.shape[1])))
 
     @torch.no_grad()
     def errors(self, module: Any) -> Tensor:
@@ -81,11 +82,11 @@ class HeldOut:
     def _of_rows(self, error: Callable[..., Tensor]) -> Tensor:
         rng = generator(self.seed, self.rows.device)
 
-        def of(numbers: range) -> Tensor:
-            x, known = self.rows.batch(slice(numbers.start, numbers.stop))
+        def of(rows: slice) -> Tensor:
+            x, known = self.rows.batch(rows)
             return error(x, rng, known)
 
-        parts = [part for _, part in self.portion.map(of, range(len(self.rows)))]
+        parts = [part for _, part in self.portion.map(of, len(self.rows))]
         errors = torch.cat(parts).cpu().double()
         weights = self.rows.weights
         return errors if weights is None else errors * (weights / weights.mean()).cpu()
