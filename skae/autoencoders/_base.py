@@ -27,6 +27,7 @@ from skae.autoencoders._keeping import Storable
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._model import Model
 from skae.autoencoders._observing import FitObserver, Printer
+from skae.autoencoders._partial import PartialFitMixin
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
@@ -57,6 +58,7 @@ class BaseAutoencoder(
     TransformerMixin,
     CallbackSupportMixin,
     ScoresMixin,
+    PartialFitMixin,
     Storable,
     Model,
     BaseEstimator,
@@ -115,6 +117,8 @@ class BaseAutoencoder(
         self._check_bounds(table.limits)
         with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
             self._fit(table, checkpoint)
+        self.n_samples_seen_ = table.shape[0]
+        self.__dict__.pop("_reservoir", None)
         return self
 
     def _fit(self, table: Table, checkpoint: Checkpoint) -> None:

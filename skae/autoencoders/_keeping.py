@@ -32,7 +32,7 @@ class Storable:
         state = {
             name: deepcopy(value).cpu() if isinstance(value, nn.Module) else value
             for name, value in super().__getstate__().items()
-            if name != "module_"
+            if name not in ("module_", "_reservoir")  # which is made of rows
         }
         if hasattr(self, "module_"):
             tensors = tensors_of(self.module_)

@@ -35,7 +35,6 @@ from skae.autoencoders._warnings import COLLAPSE, Idleness
 from skae.nn import Autoencoder, Tensors, coders
 from skae.training import Trainer
 
-
 MAX_FILTERED = 2048
 """Features up to which the best linear denoiser, of all their covariances, is the start."""
 

@@ -164,6 +164,8 @@ class Parameters:
         "update_ratio" this step's norm over that of all weights. Empty where nothing was trained.
     module_ : torch.nn.Module
         The fitted network, with ``encode`` and ``decode``, in X's dtype, on the CPU.
+    n_samples_seen_ : int
+        Rows of the fit, or of all calls of `partial_fit`.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -200,9 +200,13 @@ class ArraySource(Source):
         """See `Source.survey`; zeros that are not there are not looked at."""
         if not self.is_sparse:
             return super().survey(rows, weights)
-        from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
+        from sklearn.utils.sparsefuncs import min_max_axis
 
-        X = self.array if self.array.dtype.kind == "f" else self.array.astype(self.dtype)
-        mean, _ = mean_variance_axis(sp.csr_matrix(X), axis=0, weights=weights)
+        X, w = self.array.astype(self.dtype, copy=False), weights
+        w = np.ones(len(self)) if w is None else w
+        gaps = sp.csr_array((np.isnan(X.data), X.indices, X.indptr), shape=X.shape)
+        values = sp.csr_array((np.nan_to_num(X.data), X.indices, X.indptr), shape=X.shape)
+        with np.errstate(invalid="ignore"):
+            mean = (values.T @ w) / (w.sum() - gaps.T @ w)
         low, high = min_max_axis(sp.csr_matrix(X), axis=0, ignore_nan=True)
-        return Survey(np.asarray(mean, np.float64), low, high, X[rows].toarray())
+        return Survey(mean, low, high, X[rows].toarray())
