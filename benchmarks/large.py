@@ -101,9 +101,7 @@ def measure(kind, folder, n_in_memory, n_epochs):
                 "MiB more": round((peak[0] - before[0]) / 2**20),
                 "MiB in all": round(peak[0] / 2**20),
                 "MiB of mapped pages": round(peak[1] / 2**20),
-                "R2": round(
-                    1 - float(np.square(residual).sum() / np.square(test - test.mean(0)).sum()), 4
-                ),
+                "R2": round(1 - unexplained, 4),
             }
         ),
         flush=True,

@@ -20,7 +20,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders._corruption import noise_settings
-from skae.autoencoders._fitting import Fitted, Fitting
+from skae.autoencoders._fitted import Fitted
+from skae.autoencoders._fitting import Fitting
 from skae.autoencoders._history import history_of
 from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
+from skae.autoencoders._fitted import Fitted, best_length
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._reading import MAX_CELLS
 from skae.autoencoders._table import expanded, mean_of
@@ -33,40 +33,6 @@ FINE = 20
 
 MIN_ROWS = 10
 """Fewer rows than this cannot tell a better autoencoder from a worse one: PCA it is."""
-
-
-class Fitted(NamedTuple):
-    """A trained module and how it came about.
-
-    Parameters
-    ----------
-    module : Autoencoder
-        In float64, on the CPU.
-    record : Record or None
-        Of the run that made it; None if there was none.
-    scores : list of float
-        Held-out scores after each epoch, the start's first; of all folds together where there
-        are folds.
-    best : int
-        The epochs that the module has been trained for.
-    reconstruction : tuple of two Tensors
-        Errors of the best reconstructions of held-out rows, and of always saying the mean.
-    errors : list of float
-        Mean held-out errors behind the scores, in nats per row.
-    """
-
-    module: Autoencoder
-    record: Record | None
-    scores: list[float]
-    best: int
-    reconstruction: tuple[Tensor, ...] = ()
-    errors: Sequence[float] = ()
-
-    @classmethod
-    def so_far(cls, module: Autoencoder, record: Record) -> "Fitted":
-        """What a run would leave if it ended now, with the best of its weights in `module`."""
-        errors = [float(rows.mean()) for rows in record.errors]
-        return cls(module, record, record.scores, record.best, errors=errors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,32 +330,3 @@ class Fitting:
         if record.best > 0:  # the start stays as exact as it was
             module.load_state_dict(working.state_dict())
         return record
-
-
-def best_length(records: list[Record]) -> tuple[int, list[float], list[float]]:
-    """The number of epochs that did best over some folds.
-
-    Parameters
-    ----------
-    records : list of Record
-        One a fold.
-
-    Returns
-    -------
-    best : int
-        0, the start, unless the gain over it is more than its standard error over the rows.
-    scores : list of float
-        Scores of all folds' rows together, after each number of epochs.
-    errors : list of float
-        Their mean errors.
-    """
-    length = min(len(record.errors) for record in records)
-    errors = torch.cat([torch.stack(record.errors[:length]) for record in records], dim=1)
-    worst = [r.baseline_errors for r in records if r.baseline_errors is not None]
-    baseline = torch.cat(worst) if worst else None
-    scores = [explained(row, baseline) for row in errors]
-    best = max(range(length), key=scores.__getitem__)
-    gains = errors[0] - errors[best]
-    if gains.mean() <= gains.std(correction=0) / sqrt(len(gains)):
-        best = 0
-    return best, scores, errors.mean(dim=1).tolist()

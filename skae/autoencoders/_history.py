@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from skae.autoencoders._fitting import Fitted
+from skae.autoencoders._fitted import Fitted
 
 STEPS = ("learning_rate", "gradient_norm", "update_ratio")
 

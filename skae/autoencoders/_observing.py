@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skae.autoencoders._fitting import Fitted
+from skae.autoencoders._fitted import Fitted
 from skae.training import Observer, Record
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import narwhals
 import numpy as np
 import scipy.sparse as sp
-from sklearn.model_selection import check_cv
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 FLOATS = (np.float64, np.float32)
@@ -117,6 +116,8 @@ class Table:
             rows, weights = repeated(weights)
         splits = None
         if not isinstance(cv, Integral | str | None):
+            from sklearn.model_selection import check_cv  # slow to import
+
             splits = [
                 (np.asarray(train), np.asarray(test)) for train, test in check_cv(cv).split(X, y)
             ]

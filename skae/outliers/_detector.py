@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
+from skae.autoencoders._keeping import Storable
 from skae.autoencoders._table import checked
 from skae.outliers._default import default_estimator
 from skae.outliers._thresholds import n_alarms_of, refuse, tail_offset
@@ -42,7 +43,7 @@ def last_step(estimator: Any) -> Any:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, Storable, BaseEstimator):
     r"""Outliers are the rows of low density under a model of the others.
 
     Takes the place of :class:`~sklearn.ensemble.IsolationForest`: `predict` says -1 of the rows

@@ -96,7 +96,10 @@ def loads(data: bytes) -> BaseEstimator:
 
 def estimators() -> dict[str, type[BaseEstimator]]:
     """The classes that a file may name, by their names."""
+    from skae import outliers  # slow to import
+
     public = {name: getattr(skae, name) for name in skae.__all__}
+    public |= {name: getattr(outliers, name) for name in outliers.__all__}
     return {
         name: cls
         for name, cls in public.items()
@@ -120,6 +123,7 @@ def made(name: str, fields: dict[str, Any]) -> Any:
 
 def try_out(estimator: BaseEstimator) -> None:
     """See that a fitted estimator works, on the mean of its training rows."""
+    check_finite({"offset_": np.asarray(getattr(estimator, "offset_", 0.0))})
     if not hasattr(estimator, "module_"):
         return
     names = getattr(estimator, "feature_names_in_", estimator.mean_)
@@ -127,6 +131,7 @@ def try_out(estimator: BaseEstimator) -> None:
         raise ValueError(f"it names {len(names)} of {estimator.n_features_in_} features")
     trial = object.__new__(type(estimator))
     trial.__dict__.update(vars(estimator) | TRIAL)
+    check_finite({"mean_": estimator.mean_})
     X = estimator.mean_[None]
     with np.errstate(all="ignore"):  # what overflows is found to be infinite
         Z = trial.transform(X)

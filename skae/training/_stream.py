@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from skae.training._batches import to_tensor
+from skae.training._batches import to_numpy, to_tensor
 from skae.training._rows import Batch, visits
 
 BUFFER = 2**23
@@ -85,7 +85,7 @@ class StreamedRows:
             return counts
         there = np.flatnonzero(counts)
         weights = to_tensor(self.weights[there], device=self.device)
-        seen = np.bincount(visits(weights, rng).cpu().numpy(), minlength=len(there))
+        seen = np.bincount(to_numpy(visits(weights, rng)), minlength=len(there))
         counts[there] = seen
         return counts
 

@@ -8,7 +8,7 @@ import torch
 from conftest import tiny
 
 from skae import AutoencoderTransformer
-from skae.autoencoders._fitting import best_length
+from skae.autoencoders._fitted import best_length
 from skae.autoencoders._sizes import (
     batch_rows,
     dropout_rate,

@@ -13,6 +13,7 @@ import torch
 from conftest import public_estimators, tiny
 from numpy.testing import assert_array_equal
 from sklearn.callback import ProgressBar
+from sklearn.decomposition import PCA
 from torch import nn
 
 import skae
@@ -20,6 +21,7 @@ from skae import AutoencoderTransformer, SparseAutoencoder, VAETransformer
 from skae.files import seal, unseal
 from skae.files._sealed import START, STOP, checksum
 from skae.io import FileFormatError
+from skae.outliers import AutoencoderOutlierDetector
 from skae.persistence import loads
 from skae.persistence._loading import estimators
 
@@ -195,7 +197,7 @@ def coders(fields):
         (lambda f, a: coders(f).update(hidden_layer_sizes=[10**9] * 3), "fitted architecture"),
         (lambda f, a: coders(f).update(hidden_layer_sizes=[8] * 10**5), "more layers than"),
         (lambda f, a: coders(f).update(weight_init="exec"), "exec"),
-        (lambda f, a: a.update(mean_=np.full(3, np.nan)), "Input X contains NaN"),
+        (lambda f, a: a.update(mean_=np.full(3, np.nan)), "mean_ holds NaN"),
         (lambda f, a: a.update({"_weights/location": np.full(3, np.inf)}), "location holds NaN"),
         (lambda f, a: a.update({"_weights/location": np.zeros(4)}), "size of tensor"),
         (lambda f, a: a.update({"_weights/scale": np.zeros((), "i8")}), "File|dtype|finite|NaN"),
@@ -300,3 +302,28 @@ def test_a_forged_file_is_refused_or_gives_an_estimator_that_works(files):
         assert type(model) in estimators().values()
         assert np.isfinite(model.set_params(device="cpu").score_samples(model.mean_[None])).all()
     assert 0 < works < 300
+
+
+@pytest.mark.parametrize("settings", [{}, {"false_alarm_rate": 0.2}, {"contamination": 0.1}])
+def test_a_detector_is_kept_with_its_model(tmp_path, settings):
+    rows = np.random.default_rng(1).normal(size=(80, 3))
+    model = tiny(AutoencoderTransformer)
+    detector = AutoencoderOutlierDetector(model, random_state=0, **settings).fit(rows)
+    detector.save(tmp_path / "detector")
+    loaded = skae.load(tmp_path / "detector")
+    assert_array_equal(loaded.decision_function(rows), detector.decision_function(rows))
+    assert_array_equal(loaded.predict(rows), detector.predict(rows))
+
+
+def test_a_detector_around_a_model_of_others_is_for_pickle(tmp_path):
+    detector = AutoencoderOutlierDetector(PCA(2)).fit(X)
+    with pytest.raises(TypeError, match=r"estimator holds a PCA.*pickle"):
+        detector.save(tmp_path / "detector")
+
+
+def test_a_threshold_that_is_none_is_refused(tmp_path):
+    detector = AutoencoderOutlierDetector(tiny(AutoencoderTransformer)).fit(X)
+    detector.offset_ = float("nan")
+    detector.save(tmp_path / "detector")
+    with pytest.raises(FileFormatError, match="offset_ holds NaN"):
+        skae.load(tmp_path / "detector")
