@@ -152,8 +152,10 @@ def report(paths):
             continue
         good = errors[name] <= TOLERANCE * best
         ratio = np.exp(np.mean(np.log(errors[name] / best)))
-        print(f"{name}: within 2 % of the best of the others, or better, in {good.sum()} of "
-              f"{len(good)} cases; geometric mean of its error over theirs {ratio:.3f}")
+        print(
+            f"{name}: within 2 % of the best of the others, or better, in {good.sum()} of "
+            f"{len(good)} cases; geometric mean of its error over theirs {ratio:.3f}"
+        )
     for table in dict.fromkeys(case[:2] for case in results if case[1] >= WIDE):
         found = [found for case, found in results.items() if case[:2] == table]
         ratio = [mean(f, "skae", "seconds") / mean(f, "iterative", "seconds") for f in found]
