@@ -13,8 +13,8 @@ from skae.training import HeldOut, Record, Rows, Trainer, generator, to_tensor
 MIN_ROWS = 50
 """Fewer than this cannot tell a better guess from a worse one."""
 
-N_SAMPLES = 2**14
-"""To learn from, and to judge by, together; rows are there up to `MAX_COPIES` times for it."""
+N_SAMPLES, N_CELLS = 2**14, 2**18
+"""To learn from, and to judge by, at most; rows are there up to `MAX_COPIES` times for it."""
 
 MAX_COPIES = 6
 """Of a row, each with other cells hidden."""
@@ -32,7 +32,7 @@ TRAINER = Trainer(
     batch_size=200,
     solver="adamw",
     learning_rate="one_cycle",
-    learning_rate_init=3e-3,
+    learning_rate_init=5e-3,
     alpha=0.01,
     momentum=0.9,
 )
@@ -132,8 +132,9 @@ def examples(
     """
     known = np.ones(whole.X.shape, bool) if whole.known is None else whole.known
     n_samples = len(known)
-    chosen = np.arange(n_samples)[:: ceil(n_samples / N_SAMPLES)]
-    row = np.tile(chosen, min(MAX_COPIES, N_SAMPLES // len(chosen)))
+    at_most = max(MIN_ROWS, min(N_SAMPLES, N_CELLS // known.shape[1]))
+    chosen = np.arange(n_samples)[:: ceil(n_samples / at_most)]
+    row = np.tile(chosen, min(MAX_COPIES, at_most // len(chosen)))
     missing = ~known[row]
     hidden = lent(missing, ~known, random_state)
     some = hidden.any(axis=1)
