@@ -123,9 +123,10 @@ def run(data, out, methods, seeds, max_rows):
 
 def report(paths):
     """Tables of Markdown, means over the seeds, and how often skae is among the best."""
-    results = defaultdict(lambda: defaultdict(list))
+    results, widths = defaultdict(lambda: defaultdict(list)), {}
     for record in (json.loads(line) for path in paths for line in path.read_text().splitlines()):
-        case = (record["table"], record["features"], record["pattern"], record["share"])
+        width = widths.setdefault(record["table"], record["features"])
+        case = (record["table"], width, record["pattern"], record["share"])
         results[case][record["method"]].append(record)
     names = [m for m in METHODS if any(m in found for found in results.values())]
 
