@@ -154,9 +154,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         self._warn_of_empty_columns()
         rows = np.where(missing, np.nan, X)[:, self._kept]
         self.module_, self.estimator_, self.n_iter_, self.gain_ = None, None, 1, 0.0
+        if not self._kept.any():
+            return self
         if self.estimator is not None:
             self.estimator_ = clone(self.estimator).fit(rows)
-        elif self._kept.any():
+        else:
             with plain_torch(grad=False):
                 self.module_, record = completion_of(
                     rows.astype(np.float64),

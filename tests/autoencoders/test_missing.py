@@ -145,3 +145,21 @@ def test_what_stands_in_a_missing_cell_teaches_nothing():
     error = module.compare(module.output(module.encode(x)), target, weight).sum()
     error.backward()
     assert (target.grad[weight == 0] == 0).all() and (target.grad[weight == 1] != 0).all()
+
+
+def test_the_score_of_a_row_with_gaps_is_that_of_its_known_cells():
+    """In the linear limit, where probabilistic PCA is the truth."""
+    from scipy.stats import multivariate_normal
+
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(2, 6))
+    X = rng.normal(size=(4000, 2)) @ W + 0.3 * rng.normal(size=(4000, 6))
+    model = AutoencoderTransformer(2, max_iter=0).fit(X)
+    covariance = W.T @ W + 0.09 * np.eye(6)
+    for gaps in ([0], [2, 5], [0, 1, 2, 3]):
+        rows = X[:200].copy()
+        rows[:, gaps] = np.nan
+        o = np.setdiff1d(range(6), gaps)
+        marginal = multivariate_normal(np.zeros(len(o)), covariance[np.ix_(o, o)])
+        error = model.score_samples(rows) - marginal.logpdf(rows[:, o])
+        assert np.abs(error).mean() < 0.1 and np.abs(error).max() < 0.6
