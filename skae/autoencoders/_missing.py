@@ -140,7 +140,8 @@ def by_expectation(Y: np.ndarray, fill: GaussianFill) -> GaussianFill:
     by_cells = Y.shape[1] <= MAX_FEATURES and n_gaps.max() <= len(fill.loadings)
     expected = expected_by_cells if by_cells else expected_by_factors
     for _ in range(N_ROUNDS):
-        before, whole, doubt = correlations(fill), Y.copy(), 0.0
+        before, whole = correlations(fill), Y.copy()
+        doubt: np.ndarray = np.zeros(())
         for part in parts:
             rows = slice(n_whole + part.start, n_whole + part.stop)
             whole[rows], more = expected(Y[rows], fill)

@@ -8,7 +8,7 @@ import torch
 
 from skae.autoencoders._missing import Whole, mapped
 from skae.nn import Completion, Correction
-from skae.training import HeldOut, Record, Rows, Trainer, generator, to_tensor
+from skae.training import HeldOut, Record, Rows, Trainer, generator, to_numpy, to_tensor
 
 MIN_ROWS = 50
 """Fewer than this cannot tell a better guess from a worse one."""
@@ -72,8 +72,8 @@ def completion_of(
     correction, record = None, None
     if max_iter > 0 and len(X) >= MIN_ROWS and X.shape[1] > 1:
         correction, record = learnt(whole, hidden_layer_sizes, max_iter, random_state)
-    units = (to_tensor(part, dtype=torch.float64) for part in (location, scale))
-    return Completion(*units, whole.fill, correction).eval(), record
+    completion = Completion(to_tensor(location), to_tensor(scale), whole.fill, correction)
+    return completion.eval(), record
 
 
 def learnt(
@@ -104,7 +104,7 @@ def learnt(
     if record.ended == "interrupted":
         raise KeyboardInterrupt
     gains = record.errors[0] - record.errors[record.best]
-    of_rows = np.bincount(row[judges[row]], gains.numpy(), len(judges))[judges]
+    of_rows = np.bincount(row[judges[row]], to_numpy(gains), len(judges))[judges]
     better = of_rows.mean() > of_rows.std() / sqrt(len(of_rows))
     return (network.double() if better else None), record
 
