@@ -1,22 +1,21 @@
-"""Who fills in masked cells best: the mean, nearest neighbours, chained regressions or skae?
+"""Who fills in missing cells best, and in what time?
 
-The first ten tables of `DIR/adbench` with 6 to 60 columns, in alphabetical order, at most 5,000
-rows each, are split 75/25 and standardised by the training rows; columns that are constant in them
-are dropped. A fifth of the cells of the test rows is masked at random and filled in again. The
-score is the root mean square error over the masked cells, in standard deviations of the columns.
-Protocols:
+The first ten tables of a folder, by name, that have 6 to 64 columns which are not constant; at most
+`--max-rows` random rows, standardised. A share of the cells is taken away, and filled in by a fit
+to the same rows. Patterns:
 
-* complete: the training rows have all their cells;
-* holes: a fifth of the training cells is masked, too. skae is fitted on rows that are filled in
-  with the columns' means; the peers take the holes as they are.
+* cells: each is missing by itself;
+* blocks: half of the columns, adjacent ones from a random one on (the first follows the last), are
+  missing in twice that share of the rows.
 
-Every contender has its defaults, and IterativeImputer a second entry whose rounds do not end early;
-skae learns to fill in a fifth of the cells, and estimates them in 1, 3 or 10 passes.
+The result is the root mean square error over the missing cells, in standard deviations.
 
-    python benchmarks/imputation.py run --data DIR --out results.jsonl [--protocols complete]
+    python benchmarks/imputation.py run --data DIR --out results.jsonl [--methods skae knn]
     python benchmarks/imputation.py report results.jsonl
 
-`run` appends one line of JSON for each result and skips fits that are there already.
+`run` appends one line of JSON for each fit and skips those that are there already. All methods have
+their defaults. Seconds are the processor's, summed over threads, and count fitting and filling; run
+it with OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -29,195 +28,160 @@ from pathlib import Path
 import numpy as np
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-MAX_ROWS = 5_000
 N_TABLES = 10
-SHARE = 0.2
-PASSES = (1, 3, 10)
-PROTOCOLS = ("complete", "holes")
+WIDTHS = range(6, 65)
+WIDE = 30
+PATTERNS = ("cells", "blocks")
+SHARES = (0.1, 0.3, 0.5)
+TOLERANCE = 1.02
+
+
+def skae(X, seed):
+    from skae.impute import AutoencoderImputer
+
+    return AutoencoderImputer(random_state=seed).fit_transform(X)
+
+
+def skae_gaussian(X, seed):
+    from skae.impute import AutoencoderImputer
+
+    return AutoencoderImputer(max_iter=0, random_state=seed).fit_transform(X)
+
+
+def skae_round_trip(X, seed):
+    """What an autoencoder with half the components makes of rows that it fills in itself."""
+    from skae import AutoencoderTransformer
+
+    model = AutoencoderTransformer(X.shape[1] // 2, random_state=seed)
+    return model.inverse_transform(model.fit_transform(X))
+
+
+METHODS = {
+    "skae": skae,
+    "skae_gaussian": skae_gaussian,
+    "skae_round_trip": skae_round_trip,
+    "iterative": lambda X, seed: IterativeImputer(random_state=seed).fit_transform(X),
+    "knn": lambda X, seed: KNNImputer().fit_transform(X),
+    "mean": lambda X, seed: SimpleImputer().fit_transform(X),
+}
+PEERS = ("iterative", "knn", "mean")
 
 
 def tables(data):
-    """Names and rows of the tables to fill in, chosen by their names and widths alone."""
+    """Paths of the tables, chosen by their names and widths alone, and their columns that vary."""
     found = {}
-    for path in sorted(data.glob("adbench/*.npz")):
+    for path in sorted(Path(data).glob("*.npz"), key=lambda path: path.stem):
         with np.load(path) as archive:
             X = archive["X"].astype(np.float64)
-        if 6 <= X.shape[1] <= 60:
+        X = X[:, np.ptp(X, axis=0) > 0]
+        if X.shape[1] in WIDTHS:
             found[path.stem] = X
     return dict(list(found.items())[:N_TABLES])
 
 
-def load_case(X, seed, protocol):
-    """Training rows, complete test rows, and where the test rows are masked."""
+def load_case(X, pattern, share, seed, max_rows):
+    """Rows, and which of their cells are missing."""
     rng = np.random.default_rng(seed)
-    if len(X) > MAX_ROWS:
-        X = X[rng.choice(len(X), MAX_ROWS, replace=False)]
-    X_train, X_test = train_test_split(X, test_size=0.25, random_state=seed)
-    varies = np.ptp(X_train, axis=0) > 0
-    scaler = StandardScaler().fit(X_train[:, varies])
-    X_train, X_test = (scaler.transform(rows[:, varies]) for rows in (X_train, X_test))
-    masked = rng.random(X_test.shape) < SHARE
-    if protocol == "holes":
-        X_train = np.where(rng.random(X_train.shape) < SHARE, np.nan, X_train)
-    return X_train, X_test, masked
+    if len(X) > max_rows:
+        X = X[rng.choice(len(X), max_rows, replace=False)]
+    X = X[:, np.ptp(X, axis=0) > 0]
+    X = StandardScaler().fit_transform(X)
+    if pattern == "cells":
+        return X, rng.random(X.shape) < share
+    n_samples, n_features = X.shape
+    length = n_features // 2
+    start = rng.integers(n_features, size=(n_samples, 1))
+    inside = (np.arange(n_features) - start) % n_features < length
+    return X, inside & (rng.random((n_samples, 1)) < share * n_features / length)
 
 
-def fit_mean(X, seed):
-    return {"mean": SimpleImputer(keep_empty_features=True).fit(X).transform}
-
-
-def fit_neighbours(X, seed):
-    return {"KNNImputer": KNNImputer(keep_empty_features=True).fit(X).transform}
-
-
-def fit_chained(X, seed):
-    imputer = IterativeImputer(keep_empty_features=True, random_state=seed)
-    return {"IterativeImputer": imputer.fit(X).transform}
-
-
-def fit_chained_to_the_end(X, seed):
-    # On complete rows nothing changes from one round to the next, so that its default of `tol` ends
-    # after the first, and new rows get a single round, too. This makes all ten.
-    imputer = IterativeImputer(tol=0, keep_empty_features=True, random_state=seed)
-    return {"IterativeImputer, tol=0": imputer.fit(X).transform}
-
-
-def fit_skae(X, seed):
-    from skae import DenoisingAutoencoder
-
-    X = SimpleImputer().fit_transform(X)
-    model = DenoisingAutoencoder(
-        corruption="masking_mean", corruption_level=SHARE, random_state=seed
-    ).fit(X)
-    return {f"skae, n_passes={n}": (lambda X, n=n: model.denoise(X, n_passes=n)) for n in PASSES}
-
-
-FITS = {
-    "mean": fit_mean,
-    "knn": fit_neighbours,
-    "iterative": fit_chained,
-    "iterative_tol0": fit_chained_to_the_end,
-    "skae": fit_skae,
-}
-PEERS = ("KNNImputer", "IterativeImputer", "IterativeImputer, tol=0")
-
-
-def measure(X_train, X_test, masked, seed, method):
-    """One record for each way of filling in that the fit allows."""
-    holes = np.where(masked, np.nan, X_test)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        start = time.perf_counter()
-        fills = FITS[method](X_train, seed)
-        fit_seconds = time.perf_counter() - start
-        for name, fill in fills.items():
-            start = time.perf_counter()
-            filled = fill(holes)
-            seconds = time.perf_counter() - start
-            yield {
-                "name": name,
-                "rmse": np.sqrt(np.mean((filled - X_test)[masked] ** 2)),
-                "fit_seconds": fit_seconds,
-                "transform_seconds": seconds,
-                "rows": len(X_train),
-                "features": X_train.shape[1],
-            }
-
-
-def run(data, out, protocols, methods, seeds, only=None):
+def run(data, out, methods, seeds, max_rows):
     out.touch()
-    done = {
-        (r["protocol"], r["table"], r["seed"], r["method"])
-        for r in map(json.loads, out.read_text().splitlines())
-    }
-    for table, X in tables(data).items():
-        if only and table not in only:
-            continue
-        for protocol in protocols:
-            for seed in seeds:
-                case = load_case(X, seed, protocol)
-                for method in methods:
-                    if (protocol, table, seed, method) in done:
-                        continue
-                    about = {"protocol": protocol, "table": table, "seed": seed, "method": method}
-                    records = [about | record for record in measure(*case, seed, method)]
-                    with out.open("a") as file:
-                        file.writelines(json.dumps(record) + "\n" for record in records)
+    key = ("table", "pattern", "share", "seed", "method")
+    done = {tuple(r[k] for k in key) for r in map(json.loads, out.read_text().splitlines())}
+    warnings.simplefilter("ignore")
+    for seed in seeds:
+        for table, X in tables(data).items():
+            for pattern in PATTERNS:
+                for share in SHARES:
+                    rows, missing = load_case(X, pattern, share, seed, max_rows)
+                    for method in methods:
+                        case = (table, pattern, share, seed, method)
+                        if case in done:
+                            continue
+                        start = time.process_time()
+                        filled = METHODS[method](np.where(missing, np.nan, rows), seed)
+                        seconds = time.process_time() - start
+                        error = np.sqrt(np.mean((filled - rows)[missing] ** 2))
+                        found = dict(zip(key, case, strict=True)) | {"features": rows.shape[1]}
+                        found |= {"rows": len(rows), "rmse": error, "seconds": seconds}
+                        with out.open("a") as file:
+                            file.write(json.dumps(found) + "\n")
 
 
 def report(paths):
-    """Tables of Markdown, means over the seeds, and on how many tables skae is ahead."""
-    results = defaultdict(list)
+    """Tables of Markdown, means over the seeds, and how often skae is among the best."""
+    results, widths = defaultdict(lambda: defaultdict(list)), {}
     for record in (json.loads(line) for path in paths for line in path.read_text().splitlines()):
-        results[record["protocol"], record["table"], record["name"]].append(record)
-    names = ["mean", *PEERS, *(f"skae, n_passes={n}" for n in PASSES)]
+        width = widths.setdefault(record["table"], record["features"])
+        case = (record["table"], width, record["pattern"], record["share"])
+        results[case][record["method"]].append(record)
+    names = [m for m in METHODS if any(m in found for found in results.values())]
 
-    def mean(case, name="rmse"):
-        found = results.get(case)
-        return np.mean([record[name] for record in found]) if found else np.nan
+    def mean(found, name, what):
+        return np.mean([record[what] for record in found[name]]) if found[name] else np.nan
 
-    for protocol in PROTOCOLS:
-        shown = list(dict.fromkeys(case[1] for case in results if case[0] == protocol))
-        if not shown:
+    print(f"| table | d | pattern | share | {' | '.join(names)} |")
+    print(f"|{'---|' * (len(names) + 4)}")
+    for case, found in results.items():
+        errors = [f"{mean(found, name, 'rmse'):.3f}" for name in names]
+        print(f"| {' | '.join(map(str, case))} | {' | '.join(errors)} |")
+    print("\nSeconds of a fit, mean\n")
+    print(f"| table | d | {' | '.join(names)} |")
+    print(f"|{'---|' * (len(names) + 2)}")
+    for table in dict.fromkeys(case[:2] for case in results):
+        found = [found for case, found in results.items() if case[:2] == table]
+        seconds = [np.mean([mean(f, name, "seconds") for f in found]) for name in names]
+        print(f"| {table[0]} | {table[1]} | {' | '.join(f'{s:.2f}' for s in seconds)} |")
+    print()
+    errors = {n: np.array([mean(f, n, "rmse") for f in results.values()]) for n in names}
+    best = np.min([errors[name] for name in PEERS], axis=0)
+    for name in names:
+        if name in PEERS:
             continue
-        print(f"\n{protocol}\n")
-        print("| table | rows | d | " + " | ".join(names) + " |")
-        print("|" + "---|" * (len(names) + 3))
-        errors = np.array([[mean((protocol, table, name)) for name in names] for table in shown])
-        for table, line in zip(shown, errors, strict=True):
-            about = results[protocol, table, "mean"][0]
-            print(
-                f"| {table} | {about['rows']} | {about['features']} | "
-                + " | ".join(f"{error:.3f}" for error in line)
-                + " |"
-            )
-        for name in ("fit_seconds", "transform_seconds"):
-            seconds = [sum(mean((protocol, table, n), name) for table in shown) for n in names]
-            print(f"| {name}, sum | | | " + " | ".join(f"{s:.1f}" for s in seconds) + " |")
-        peers, ours = np.split(errors[:, 1:], [len(PEERS)], axis=1)
-        best = peers.min(axis=1)
-        for name, error in zip(names[-len(PASSES) :], ours.T, strict=True):
-            if np.isnan(error).any():
-                continue
-            ahead = ", ".join(
-                f"below {peer} on {(error < theirs).sum()}"
-                for peer, theirs in zip(PEERS, peers.T, strict=True)
-            )
-            print(
-                f"\n{name}: {ahead}, below all of them on {(error < best).sum()} of {len(shown)}"
-                f" tables; geometric mean of its error over the best of theirs:"
-                f" {np.exp(np.log(error / best).mean()):.3f}"
-            )
+        there = ~np.isnan(errors[name])
+        ratio = errors[name][there] / best[there]
+        print(
+            f"{name}: best or within 2 % of the best of {', '.join(PEERS)} in"
+            f" {(ratio <= TOLERANCE).sum()} of {there.sum()} cases; geometric mean of its error"
+            f" over theirs {np.exp(np.log(ratio).mean()):.3f}"
+        )
+    for table in dict.fromkeys(case[:2] for case in results if case[1] >= WIDE):
+        found = [found for case, found in results.items() if case[:2] == table]
+        ratio = [mean(f, "skae", "seconds") / mean(f, "iterative", "seconds") for f in found]
+        print(f"{table[0]}: {min(ratio):.2f} to {max(ratio):.2f} of the time of IterativeImputer")
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run")
-    runner.add_argument("--data", type=Path, required=True)
+    runner.add_argument("--data", required=True)
     runner.add_argument("--out", type=Path, required=True)
-    runner.add_argument("--protocols", nargs="+", default=list(PROTOCOLS), choices=PROTOCOLS)
-    runner.add_argument("--methods", nargs="+", default=list(FITS), choices=list(FITS))
+    runner.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     runner.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    runner.add_argument("--tables", nargs="+")
+    runner.add_argument("--max-rows", type=int, default=3000)
     reporter = commands.add_parser("report")
     reporter.add_argument("results", nargs="+", type=Path)
-    arguments = parser.parse_args()
-    if arguments.command == "report":
-        return report(arguments.results)
-    run(
-        arguments.data,
-        arguments.out,
-        arguments.protocols,
-        arguments.methods,
-        arguments.seeds,
-        arguments.tables,
-    )
+    options = parser.parse_args()
+    if options.command == "report":
+        report(options.results)
+    else:
+        run(options.data, options.out, options.methods, options.seeds, options.max_rows)
 
 
 if __name__ == "__main__":

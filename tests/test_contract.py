@@ -227,6 +227,43 @@ class TestEveryAutoencoder:
         with pytest.raises(ValueError, match="infinity"):
             score(blobs)
 
+    def test_fills_gaps_whatever_is_asked_for(self, Estimator, blobs):
+        blobs[np.random.default_rng(0).random(blobs.shape) < 0.2] = np.nan
+        blobs[7] = np.nan
+        model = tiny(Estimator, early_stopping=False).fit(blobs)
+        Z = model.transform(blobs)
+        results = [Z, model.inverse_transform(Z), model.score_samples(blobs), model.explain(blobs)]
+        cells = model.reconstruction_error(blobs, per_cell=True)
+        results += [model.reconstruction_error(blobs), cells[~np.isnan(blobs)]]
+        assert all(np.isfinite(result).all() for result in results)
+        assert np.isnan(cells[np.isnan(blobs)]).all()
+
+    def test_what_gaps_are_filled_with_is_no_target(self, Estimator, blobs):
+        """The error of a cell that is not known has no gradient."""
+        module = tiny(Estimator).fit(blobs).module_.autoencoder.float()
+        x = torch.from_numpy(blobs).float()
+        known = torch.from_numpy(np.random.default_rng(0).random(blobs.shape) < 0.7).float()
+        seen, target = x.clone(), x.clone().requires_grad_()
+        output = module.output(module.encode(seen)).detach()
+        error = module.compare(output, target, known).sum()
+        (gradient,) = torch.autograd.grad(error, target)
+        assert (gradient[known == 0] == 0).all() and gradient[known == 1].any()
+
+    def test_training_does_not_look_at_what_gaps_were_filled_with(self, Estimator, blobs):
+        """Nor does any term of the loss, beyond what the encoder sees of a row."""
+        module = tiny(Estimator).fit(blobs).module_.autoencoder.float()
+        x = torch.from_numpy(blobs).float()
+        known = torch.ones_like(x)
+        known[:, 1] = 0
+        losses = []
+        for shift in (0.0, 1e3):
+            target = x.clone()
+            target[:, 1] += shift
+            module.corrupt = lambda rows, rng, weight=None: (x, weight)  # the encoder sees the same
+            terms = module.loss(target, torch.Generator().manual_seed(0), known)
+            losses.append(float(terms["reconstruction"].detach()))
+        assert losses[0] == losses[1]
+
     def test_a_failed_fit_leaves_the_last_one_usable(self, Estimator, blobs):
         model = tiny(Estimator).fit(blobs)
         expected = model.transform(blobs)

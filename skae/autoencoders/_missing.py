@@ -26,6 +26,9 @@ N_ROUNDS = 30
 TOLERANCE = 1e-3
 """Change of the correlations, root mean square, at which these end."""
 
+ROWS_OF_A_SIZE = 200
+"""Whose systems of equations are made as large as the largest, to be solved together."""
+
 FLOOR = 1e-6
 """Least noise of a feature, as a share of its variance."""
 
@@ -57,7 +60,13 @@ class Whole:
         return cls(X=mapped(fill, X, fill), known=known, fill=fill)
 
     @classmethod
-    def of(cls, X: np.ndarray, weights: np.ndarray | None = None, *, within: np.ndarray) -> "Whole":
+    def of(
+        cls,
+        X: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        within: np.ndarray | None = None,
+    ) -> "Whole":
         """Complete some rows.
 
         Parameters
@@ -66,8 +75,8 @@ class Whole:
             Rows; NaN is missing. Each column has a cell that is not.
         weights : ndarray of shape (n_samples,) or None
             Of the rows.
-        within : ndarray of shape (2, n_features)
-            Least and largest value that missing cells of each column may get.
+        within : ndarray of shape (2, n_features) or None
+            Least and largest value that missing cells of each column may get; None is X's own.
 
         Returns
         -------
@@ -75,6 +84,8 @@ class Whole:
             All of them.
         """
         some = X if weights is None else X[expanded(weights, len(X))]
+        if within is None:
+            within = np.stack([np.nanmin(X, axis=0), np.nanmax(X, axis=0)])
         return cls.by(X, gaussian_fill(some, *within))
 
     def drawn(self) -> np.ndarray:
@@ -133,25 +144,79 @@ def gaussian_fill(X: np.ndarray, low: np.ndarray, high: np.ndarray) -> GaussianF
 def by_expectation(Y: np.ndarray, fill: GaussianFill) -> GaussianFill:
     """Rounds of expectation and maximisation, from a Gaussian that takes gaps for zeros."""
     missing = np.isnan(Y)
-    rows = Y[missing.any(axis=1)]
+    known, n_gaps = float(1 - missing.mean()), missing.sum(axis=1)
+    order = np.argsort(n_gaps, kind="stable")  # rows with as many gaps come together
+    Y, n_whole = Y[order], int((n_gaps == 0).sum())
+    parts = slices(len(Y) - n_whole, rows_at_once(Y.shape[1] * len(fill.loadings)))
+    # the smaller system of equations: one of the missing cells, or one of the factors
+    by_cells = Y.shape[1] <= MAX_FEATURES and n_gaps.max() <= len(fill.loadings)
+    expected = expected_by_cells if by_cells else expected_by_factors
     for _ in range(N_ROUNDS):
-        before = correlations(fill)
-        doubt: np.ndarray = np.zeros(Y.shape[1:] * (2 if Y.shape[1] <= MAX_FEATURES else 1))
-        for some in slices(len(rows), rows_at_once(fill.loadings.numel())):
-            x = to_tensor(rows[some])
-            gaps = x.isnan().double()
-            spread = (fill.factors(x).covariance_root @ (fill.loadings * gaps[:, None])).flatten(
-                0, 1
-            )
-            own = (gaps * fill.noise).sum(dim=0)
-            if doubt.ndim == 1:
-                doubt += to_numpy(spread.square().sum(dim=0) + own)
-            else:
-                doubt += to_numpy(spread.T @ spread + own.diag())
-        fill = model_of(mapped(fill, Y, fill), doubt / len(Y), float(1 - missing.mean()))
+        before, whole = correlations(fill), Y.copy()
+        doubt: np.ndarray = np.zeros(())
+        for part in parts:
+            rows = slice(n_whole + part.start, n_whole + part.stop)
+            whole[rows], more = expected(Y[rows], fill)
+            doubt = doubt + more
+        fill = model_of(whole, doubt / len(Y), known)
         if np.sqrt(np.mean(np.square(correlations(fill) - before))) < TOLERANCE:
             break
     return fill
+
+
+def expected_by_cells(Y: np.ndarray, fill: GaussianFill) -> tuple[np.ndarray, np.ndarray]:
+    r"""Completed rows, and the sum of the covariances of what they were completed with.
+
+    .. math:: x_m = \mu_m - K_{mm}^{-1} K_{mo} (x_o - \mu_o), \qquad C_{m|o} = K_{mm}^{-1}
+
+    with the precision matrix K.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n, n_features)
+        Rows, each with a gap, by their number of gaps.
+    fill : GaussianFill
+        The Gaussian.
+
+    Returns
+    -------
+    whole : ndarray of shape (n, n_features)
+        The rows.
+    doubt : ndarray of shape (n_features, n_features)
+        The sum.
+    """
+    W, noise, mean = (to_numpy(part) for part in (fill.loadings, fill.noise, fill.mean))
+    precision = np.linalg.inv(W.T @ W + np.diag(noise))
+    whole, doubt = Y.copy(), np.zeros_like(precision)
+    gaps = np.isnan(Y)
+    pull = np.where(gaps, 0.0, Y - mean) @ precision
+    columns = np.argsort(~gaps, axis=1, kind="stable")  # those that are missing first
+    for rows in slices(len(Y), ROWS_OF_A_SIZE):
+        n_gaps = gaps[rows].sum(axis=1).max()
+        m = columns[rows, :n_gaps]
+        real = np.take_along_axis(gaps[rows], m, axis=1)
+        pair = real[:, :, None] & real[:, None, :]
+        K = np.where(pair, precision[m[:, :, None], m[:, None, :]], np.eye(n_gaps))
+        C = np.where(pair, np.linalg.inv(K), 0.0)
+        guess = mean[m] - np.einsum("nij,nj->ni", C, np.take_along_axis(pull[rows], m, axis=1))
+        old = np.take_along_axis(Y[rows], m, axis=1)
+        np.put_along_axis(whole[rows], m, np.where(real, guess, old), axis=1)
+        place = m[:, :, None] * len(precision) + m[:, None, :]
+        doubt += np.bincount(place.ravel(), C.ravel(), precision.size).reshape(precision.shape)
+    return whole, doubt
+
+
+def expected_by_factors(Y: np.ndarray, fill: GaussianFill) -> tuple[np.ndarray, np.ndarray]:
+    """The same, or the diagonal of the sum alone where there are many features."""
+    x = to_tensor(Y)
+    gaps = x.isnan().double()
+    spread = fill.factors(x).covariance_root @ (fill.loadings * gaps[:, None])
+    spread, own = spread.flatten(0, 1), (gaps * fill.noise).sum(dim=0)
+    if Y.shape[1] > MAX_FEATURES:
+        doubt = spread.square().sum(dim=0) + own
+    else:
+        doubt = spread.T @ spread + own.diag()
+    return to_numpy(fill(x)), to_numpy(doubt)
 
 
 def correlations(fill: GaussianFill) -> np.ndarray:

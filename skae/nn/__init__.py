@@ -2,6 +2,7 @@
 
 from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
+from skae.nn._completion import Completion, Correction
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
@@ -35,6 +36,8 @@ __all__ = [
     "CodeMap",
     "CodeOrder",
     "Coder",
+    "Completion",
+    "Correction",
     "Corruption",
     "DenseNetwork",
     "ForeignNetwork",
