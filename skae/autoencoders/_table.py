@@ -18,7 +18,7 @@ MAX_COPIES = 10
 """How often weights may repeat a row on average: whole numbers beyond that are only weights."""
 
 
-def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
+def checked(estimator: Any, X: Any, *, reset: bool, sparse: bool = True) -> Any:
     """X as an array of floats, of which some may be NaN: cells that are missing.
 
     Parameters
@@ -29,6 +29,8 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
         Rows.
     reset : bool
         Whether to set them.
+    sparse : bool, default=True
+        Whether sparse matrices are accepted.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     X = validate_data(
         estimator,
         X,
-        accept_sparse="csr",
+        accept_sparse="csr" if sparse else False,
         dtype=np.float32 if single else FLOATS,
         reset=reset,
         ensure_all_finite="allow-nan",
@@ -131,7 +133,9 @@ class Table:
                 for train, test in splits
             ]
         as_given = sample_weight is None and np.array_equal(rows, np.arange(len(X)))
-        return cls(X=X if as_given else X[rows], weights=weights, splits=splits)
+        # the same in memory, too, whatever they came in: sums depend on it in the last digit
+        X = np.ascontiguousarray(X if as_given else X[rows])
+        return cls(X=X, weights=weights, splits=splits)
 
     @property
     def is_sparse(self) -> bool:

@@ -222,7 +222,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     def _rows(self, X, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         """The rows, and which of their cells are missing."""
-        X = checked(self, X, reset=reset)
+        X = checked(self, X, reset=reset, sparse=False)
         if not is_scalar_nan(self.missing_values):
             assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
         return X, _get_mask(X, self.missing_values)
