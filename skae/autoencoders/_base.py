@@ -30,7 +30,7 @@ from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
-from skae.autoencoders._table import FLOATS, Table, checked, mean_of
+from skae.autoencoders._table import FLOATS, Table, mean_of
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -39,7 +39,6 @@ from skae.training import (
     map_rows,
     plain_torch,
     resolve_device,
-    standardized,
     to_numpy,
     to_tensor,
 )
@@ -97,7 +96,7 @@ class BaseAutoencoder(
         RuntimeError
             If another fit is writing `checkpoint` just now.
         """
-        X = checked(self, X, reset=True)
+        X = self._checked(X, reset=True)
         self._check_architecture()
         self._check_corruption(X.shape[1])
         self._check_bounds(X)
@@ -124,7 +123,7 @@ class BaseAutoencoder(
             module = cast(Autoencoder, record.best_module().cpu().double())
             return attributes(Fitted.so_far(module, record))
 
-        observer = FitObserver(self, table.X, fitting.n_epochs, describe)
+        observer = FitObserver(self, self._as_given(table.X), fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
         observer.fit_ends(fitted)
@@ -141,7 +140,7 @@ class BaseAutoencoder(
 
     def _fitting(self, table: Table, units: Units, random_state, checkpoint) -> Fitting:
         """Everything that does not depend on the width of the code."""
-        whole = Whole.of(standardized(table.X, *units), table.weights)
+        whole = Whole.of(units.standardized(table.X), table.weights)
         X = whole.X
         trainer = self._trainer(X.shape)
         n_epochs = self._n_epochs(len(X), trainer.batch_size)
@@ -175,8 +174,8 @@ class BaseAutoencoder(
 
     def _choose_n_components(self, fitting: Fitting) -> int:
         """The width of the code: as given, all there are, or the least that explains a share."""
-        limit = min(fitting.X.shape)
         most = self._widest_code(fitting.X.shape)
+        limit = min(*fitting.X.shape, most)
         if self.n_components is None:
             return limit
         if isinstance(self.n_components, Integral):
@@ -219,10 +218,12 @@ class BaseAutoencoder(
         axes, n_components = reading.axes, len(reading.axes.variance)
         shape = fitting.X.shape
         noise_variance = self._noise_variance(reading.squared_residual, shape, n_components)
-        location, scale = (to_tensor(np.asarray(part), dtype=torch.float64) for part in units)
+        location, scale = (
+            to_tensor(np.asarray(part), dtype=torch.float64) for part in units.of_rows
+        )
         density = self._density(reading, noise_variance)
         fill, dtype = fitting.whole.fill, table.X.dtype
-        canonical = Canonical(module, location, scale, reading.code_map, density, fill)
+        canonical = self._canonical(module, location, scale, reading.code_map, density, fill)
         return {
             "module_": canonical.to(getattr(torch, dtype.name)),
             "n_components_": n_components,
@@ -296,7 +297,7 @@ class BaseAutoencoder(
 
     def _rows(self, X) -> np.ndarray:
         check_is_fitted(self)
-        return checked(self, X, reset=False)
+        return self._checked(X, reset=False)
 
     def _map(self, method: Callable, X: np.ndarray, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
