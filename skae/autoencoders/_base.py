@@ -264,7 +264,7 @@ class BaseAutoencoder(
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
-        return self._map(Canonical.encode, X, X.dtype)
+        return self._map(self._canonical.encode, X, X.dtype)
 
     def inverse_transform(self, X):
         """Rows for some codes.
@@ -293,7 +293,7 @@ class BaseAutoencoder(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} decodes codes of "
                 f"{self.n_components_} components; pass the output of `transform`."
             )
-        return self._map(Canonical.decode, X, X.dtype)
+        return self._map(self._canonical.decode, X, X.dtype)
 
     def _rows(self, X) -> np.ndarray:
         check_is_fitted(self)

@@ -16,6 +16,7 @@ class ScoresMixin:
     """Scores of rows; the estimator brings its fitted module."""
 
     module_: Canonical
+    _canonical: type[Canonical]
     n_features_in_: int
     n_components_: int
     _rows: Callable[[Any], np.ndarray]
@@ -102,7 +103,7 @@ class ScoresMixin:
         ----------
         .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
         """
-        rows = self._map(Canonical.complete, self._rows(X), np.float64)
+        rows = self._map(self._canonical.complete, self._rows(X), np.float64)
         log_density, width = self._log_density()
 
         def shares(module: Canonical, x: Tensor) -> Tensor:
@@ -155,4 +156,4 @@ class ScoresMixin:
 
     def _log_density(self) -> tuple[Callable[[Canonical, Tensor], Tensor], int]:
         """The function behind the scores, and how many numbers a row takes on its way."""
-        return Canonical.log_density, self.module_.density.width
+        return self._canonical.log_density, self.module_.density.width
