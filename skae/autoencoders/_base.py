@@ -286,6 +286,10 @@ class BaseAutoencoder(
         ValueError
             If X has a number of columns other than ``n_components_``, or is not finite.
         """
+        X = self._given_codes(X)
+        return self._map(self._canonical.decode, X, X.dtype)
+
+    def _given_codes(self, X) -> np.ndarray:
         check_is_fitted(self)
         X = check_array(X, dtype=FLOATS)
         if X.shape[1] != self.n_components_:
@@ -293,7 +297,7 @@ class BaseAutoencoder(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} decodes codes of "
                 f"{self.n_components_} components; pass the output of `transform`."
             )
-        return self._map(self._canonical.decode, X, X.dtype)
+        return X
 
     def _rows(self, X) -> np.ndarray:
         check_is_fitted(self)

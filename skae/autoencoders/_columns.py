@@ -128,7 +128,8 @@ class Columns:
         chosen = chosen_columns(categorical_features, names)
         found = []
         for i, name in enumerate(names):
-            series, kind = frame[name], kind_of(frame[name])
+            series = frame.get_column(name)
+            kind = kind_of(series)
             wants = {"category"} if chosen is None else {"category" if chosen[i] else "number"}
             if kind == "number" and "category" in wants and chosen is not None:
                 kind = "category"
@@ -204,10 +205,10 @@ class Columns:
                     out[:, j] = column.coded(X[:, j].tolist(), np.isnan(X[:, j]), unknown)
             return out
         numbers = [c for c in self.columns if c.categories is None]
-        single = numbers and all(X[c.name].dtype == nw.Float32 for c in numbers)
+        single = numbers and all(X.get_column(c.name).dtype == nw.Float32 for c in numbers)
         out = np.empty((len(X), len(self.columns)), dtype=np.float32 if single else np.float64)
         for j, column in enumerate(self.columns):
-            series = X[column.name]
+            series = X.get_column(column.name)
             if column.categories is not None:
                 out[:, j] = column.coded(*listed(series), unknown)
             elif kind_of(series) == "category":

@@ -18,7 +18,7 @@ from skae.autoencoders._mixed import MixedStart, MixedUnits, columns_from, mixed
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._table import FLOATS, checked, expanded
 from skae.nn import RECONSTRUCTIONS, MixedAutoencoder, MixedCanonical, shares_along_path
-from skae.training import to_tensor
+from skae.training import to_numpy, to_tensor
 
 UNBOUNDED = {name for name, loss in RECONSTRUCTIONS.items() if loss.bounds is None}
 
@@ -233,6 +233,37 @@ class TabularAutoencoder(BaseAutoencoder):
             if self._encoding is None
             else self._columns.decoded(coded, getattr(X, "index", None))
         )
+
+    def category_probabilities(self, X):
+        """How likely each category is for some codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        probabilities : dict of str to ndarray of shape (n_samples, n_categories)
+            Of each column of booleans or categories, by name (by number, if `fit` saw an array), in
+            the order of `categories_`; rows sum to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            If X has a number of columns other than ``n_components_``, or is not finite.
+        """
+        X = self._given_codes(X)
+        cells = self._map(MixedCanonical.probabilities, X, X.dtype)
+        columns, found = self.module_.columns, {}
+        source = to_numpy(columns.source)[columns.n_numeric :]
+        for j, column in enumerate(self._columns.columns):
+            if column.categories is not None:
+                share = cells[:, source == j]
+                found[column.name] = np.hstack([1 - share, share]) if column.is_binary else share
+        return found
 
     def score_samples(self, X):
         r"""Log-likelihood of each row under the fitted model.

@@ -66,7 +66,7 @@ class MixedReconstruction(nn.Module):
         self.numeric = numeric
         self.n_numeric, self.n_binary, self.sizes = n_numeric, n_binary, tuple(sizes)
         for name, tensor in tensors.items():
-            self.register_buffer(name, tensor)
+            self.register_buffer(name, tensor, persistent=False)  # training may not round it
 
     @property
     def categorical(self) -> list[int]:

@@ -175,6 +175,15 @@ class MixedCanonical(Canonical):
 
     densities = (MixedDensity,)
 
+    @classmethod
+    def of(cls, autoencoder: Any, tensors: dict[str, Tensor]) -> Canonical:
+        """The module that some tensors, by name, were taken from."""
+        module = super().of(autoencoder, tensors)
+        for name, _ in autoencoder.reconstruction.named_buffers():
+            tensor = tensors[f"autoencoder.reconstruction.{name}"]
+            setattr(autoencoder.reconstruction, name, tensor)
+        return module
+
     @property
     def columns(self) -> Any:
         """What the cells are."""
@@ -210,6 +219,10 @@ class MixedCanonical(Canonical):
         n_numeric = self.columns.n_numeric
         units = known[:, :n_numeric] @ self.columns.width[:n_numeric].log()
         return self.density(w, y, known, output, self.columns) - units
+
+    def probabilities(self, z: Tensor) -> Tensor:
+        """Of each category, of shape (n, n_cells - n_numeric), for codes."""
+        return self.columns.probabilities(self.autoencoder.output(self.code_map.undo(z)))
 
     def cell_errors(self, x: Tensor) -> Tensor:
         """How far entries are from their reconstructions, shaped like x; NaN where missing.
