@@ -103,7 +103,8 @@ class Column:
             return codes
         limits = np.iinfo(self.integer)
         largest = np.nextafter(float(limits.max), 0) if limits.bits == 64 else float(limits.max)
-        return np.clip(np.rint(codes), float(limits.min), largest)
+        whole = np.clip(np.rint(codes.astype(np.float64)), float(limits.min), largest)
+        return whole.astype(self.integer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,9 +170,14 @@ class Columns:
         return cls(library=None, columns=found)
 
     @property
-    def has_categories(self) -> bool:
-        """Whether any column is no number."""
-        return any(column.categories is not None for column in self.columns)
+    def names(self) -> list:
+        """Their labels."""
+        return [column.name for column in self.columns]
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether an array says as much as a frame: there are no categories with names."""
+        return self.library is None or all(column.categories is None for column in self.columns)
 
     def named(self, names: Sequence[Any]) -> "Columns":
         """The same with other labels."""
@@ -211,6 +217,8 @@ class Columns:
             series = X.get_column(column.name)
             if column.categories is not None:
                 out[:, j] = column.coded(*listed(series), unknown)
+            elif series.is_null().all():
+                out[:, j] = np.nan
             elif kind_of(series) == "category":
                 raise ValueError(
                     f"Column {column.name!r} held numbers in fit, but is of type {series.dtype} "
@@ -229,9 +237,8 @@ class Columns:
                 if column.categories is not None:
                     out[:, j] = values[j].astype(X.dtype)
             return out
-        names = [column.name for column in self.columns]
         dtypes = [(column.dtype, column.levels) for column in self.columns]
-        return frame_of(self.library, names, values, dtypes, index)
+        return frame_of(self.library, self.names, values, dtypes, index)
 
 
 def observed(values: list, missing: np.ndarray, declared: list | None) -> list:

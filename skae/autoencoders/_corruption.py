@@ -52,6 +52,7 @@ def noise_settings(
     return {
         "corruption": corruption,
         "level": tuple(levels.tolist()),
+        "source": units.shared,
         **dict(zip(COLUMNS, columns, strict=True)),
         **settings,
     }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.special import entr
 
 from skae.autoencoders._columns import Columns
 from skae.autoencoders._start import Axes, Units
@@ -22,6 +23,9 @@ DENSITY_ROWS = 2000
 N_ROUNDS = 5
 """Of expectation and maximisation, for the density."""
 
+LEAST_ENTROPY = 0.1
+"""In nats, of a column: about one row in 50 says otherwise. One that says less counts for less."""
+
 FLOOR = 1e-6
 """Least variance of noise and of the prior, in standard units."""
 
@@ -33,8 +37,10 @@ class MixedUnits(NamedTuple):
     ----------
     source : ndarray of shape (n_cells,), int64
         Which column each cell is from.
-    category, shift, width : ndarray of shape (n_cells,), float64
-        The code whose indicator it is, what is subtracted, what the difference is divided by.
+    category, shift, width, weight : ndarray of shape (n_cells,), float64
+        The code whose indicator it is, what is subtracted, what the difference is divided by, and
+        what a nat counts: to say a column's mean, or shares, costs half a nat, as for a number of
+        unit variance.
     n_numeric, n_binary : int
         How many of the first columns are numbers, and how many of the next are coins.
     sizes : tuple of int
@@ -45,6 +51,7 @@ class MixedUnits(NamedTuple):
     category: np.ndarray
     shift: np.ndarray
     width: np.ndarray
+    weight: np.ndarray
     n_numeric: int
     n_binary: int
     sizes: tuple[int, ...]
@@ -74,18 +81,19 @@ class MixedUnits(NamedTuple):
         numbers = [j for j, kind in enumerate(kinds) if kind is None]
         coins = [j for j, column in enumerate(columns.columns) if column.is_binary]
         others = [j for j in range(len(kinds)) if j not in {*numbers, *coins}]
-        cells: list[tuple[int, float, float, float]] = []
+        cells: list[tuple[int, float, float, float, float]] = []
         for j in numbers:
             location, scale = Units.of(X[:, [j]], weights)
-            cells.append((j, -1.0, float(location[0]), scale))
+            cells.append((j, -1.0, float(location[0]), scale, 1.0))
         for j in coins:
             share = float(mean_of(X[:, [j]], weights)[0])
-            cells.append((j, 1.0, share, np.sqrt(share * (1 - share)) or 1.0))
+            cells.append((j, 1.0, share, np.sqrt(share * (1 - share)) or 1.0, weight_of([share])))
         for j in others:
-            for code in range(len(kinds[j] or ())):
-                hit = np.where(np.isnan(X[:, [j]]), np.nan, X[:, [j]] == code)
-                share = float(mean_of(hit, weights)[0])
-                cells.append((j, float(code), share, np.sqrt(share) or 1.0))
+            codes = np.arange(len(kinds[j] or ()))
+            hits = np.where(np.isnan(X[:, [j]]), np.nan, X[:, [j]] == codes)
+            shares = mean_of(hits, weights)
+            weight = weight_of(shares)
+            cells += [(j, float(k), p, np.sqrt(p) or 1.0, weight) for k, p in enumerate(shares)]
         source, *floats = (np.array(part) for part in zip(*cells, strict=True))
         sizes = tuple(len(kinds[j] or ()) for j in others)
         return cls(source.astype(np.int64), *floats, len(numbers), len(coins), sizes)
@@ -93,7 +101,7 @@ class MixedUnits(NamedTuple):
     @classmethod
     def from_module(cls, module: MixedReconstruction) -> "MixedUnits":
         """Those of a fitted module."""
-        tensors = (module.source, module.category, module.shift, module.width)
+        tensors = (module.source, module.category, module.shift, module.width, module.weight)
         parts = [to_numpy(tensor) for tensor in tensors]
         floats = [part.astype(np.float64) for part in parts[1:]]
         return cls(parts[0], *floats, module.n_numeric, module.n_binary, module.sizes)
@@ -102,6 +110,11 @@ class MixedUnits(NamedTuple):
     def zero(self) -> np.ndarray:
         """The cells of the number 0, and of no category."""
         return -self.shift / self.width
+
+    @property
+    def shared(self) -> list[int] | None:
+        """Which column each cell is from, where several share one; None is one each."""
+        return self.source.tolist() if self.sizes else None
 
     @property
     def of_rows(self) -> tuple[np.ndarray, float]:
@@ -122,6 +135,12 @@ class MixedUnits(NamedTuple):
             share = self.shift[cells]
             mean[j] = self.category[cells[share.argmax()]] if len(cells) > 1 else share[0] > 0.5
         return mean
+
+
+def weight_of(shares: Any) -> float:
+    """What a nat counts in a column of these shares of categories (of one of two, if alone)."""
+    p = np.append(shares, 1 - shares[0]) if len(shares) == 1 else np.asarray(shares)
+    return 0.5 / max(float(entr(p).sum()), LEAST_ENTROPY)
 
 
 def columns_from(settings: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +208,7 @@ class MixedStart(NamedTuple):
             output = np.zeros_like(X)
             output[:, n_numeric:] = white @ weights.T
             logits = to_tensor(output)
-            error = to_numpy(columns.error(logits, cells))[:, n_numeric:].sum() / len(X)
+            error = to_numpy(columns.nats(logits, cells))[:, n_numeric:].sum() / len(X)
             miss = to_numpy(columns.probabilities(logits)) - target
             gradient = miss.T @ white / len(X) + penalised * weights
             return error + 0.5 * (penalised * weights**2).sum(), gradient.ravel()

@@ -36,6 +36,11 @@ class Units(NamedTuple):
         return -self.location / self.scale
 
     @property
+    def shared(self) -> list[int] | None:
+        """Which column each cell is from, where several share one; None is one each."""
+        return None
+
+    @property
     def of_rows(self) -> tuple[np.ndarray, float]:
         """What is subtracted from rows, and what they are divided by."""
         return self.location, self.scale

@@ -129,6 +129,11 @@ class TabularAutoencoder(BaseAutoencoder):
             return checked(self, X, reset=reset)
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         is_frame = isinstance(frame, nw.DataFrame)
+        if not (reset or is_frame or self._columns.takes_arrays):
+            raise ValueError(
+                f"{type(self).__name__} was fitted on a DataFrame with categories, but X is an "
+                f"array; pass a DataFrame with the columns {self._columns.names}."
+            )
         if is_frame:
             validate_data(self, X, skip_check_array=True, reset=reset)
         else:
@@ -138,11 +143,6 @@ class TabularAutoencoder(BaseAutoencoder):
             found = make(frame, self.categorical_features)
             self._encoding = (found.library, [asdict(column) for column in found.columns])
         columns = self._columns
-        if not is_frame and columns.library is not None and columns.has_categories:
-            raise ValueError(
-                f"{type(self).__name__} was fitted on a DataFrame with categories, but X is an "
-                f"array; pass a DataFrame with the columns {[c.name for c in columns.columns]}."
-            )
         if is_frame and columns.library is None:
             columns = columns.named(frame.columns)
         coded = columns.coded(frame, "missing" if reset else self.handle_unknown)

@@ -41,6 +41,8 @@ class MixedReconstruction(nn.Module):
         The code that the column has where the cell is 1; -1 for numbers.
     shift, width : Tensor of shape (n_cells,)
         :math:`m` and :math:`s`.
+    weight : Tensor of shape (n_cells,)
+        What a nat counts in the error.
 
     References
     ----------
@@ -52,6 +54,7 @@ class MixedReconstruction(nn.Module):
     category: Tensor
     shift: Tensor
     width: Tensor
+    weight: Tensor
 
     def __init__(
         self,
@@ -112,6 +115,10 @@ class MixedReconstruction(nn.Module):
         return torch.cat([coins.sigmoid(), *(block.softmax(dim=-1) for block in blocks)], dim=-1)
 
     def error(self, output: Tensor, x: Tensor) -> Tensor:
+        """Error of each cell, weighted so that no column outweighs the others."""
+        return self.weight * self.nats(output, x)
+
+    def nats(self, output: Tensor, x: Tensor) -> Tensor:
         """Error of each cell, in nats: that of numbers, and cross-entropies of the others."""
         numbers, coins, blocks = self.parts(output)
         _, is_head, shares = self.parts(self.values(x))

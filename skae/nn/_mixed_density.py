@@ -106,7 +106,7 @@ class MixedDensity(Tensors):
         """Log-likelihoods of rows together with codes, of shape (n,)."""
         n_numeric, variance = columns.n_numeric, self.noise_variance
         numbers = (output - y)[:, :n_numeric].square() / variance + (2 * pi * variance).log()
-        cells = torch.cat([0.5 * numbers, columns.error(output, y)[:, n_numeric:]], dim=1)
+        cells = torch.cat([0.5 * numbers, columns.nats(output, y)[:, n_numeric:]], dim=1)
         prior = 0.5 * (w.square() / self.prior_variance + (2 * pi * self.prior_variance).log())
         # a cell that is missing may be anything, even infinitely far
         return -torch.where(known > 0, cells, 0.0).sum(dim=1) - prior.sum(dim=1)
