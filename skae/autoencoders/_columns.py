@@ -104,7 +104,9 @@ class Column:
         limits = np.iinfo(self.integer)
         largest = np.nextafter(float(limits.max), 0) if limits.bits == 64 else float(limits.max)
         whole = np.clip(np.rint(codes.astype(np.float64)), float(limits.min), largest)
-        return whole.astype(self.integer)
+        if not np.isnan(whole).any():
+            return whole.astype(self.integer)
+        return np.array([None if np.isnan(value) else int(value) for value in whole], dtype=object)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -203,7 +203,7 @@ def test_integers_are_rounded_and_stay_in_their_range():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"n": rng.integers(0, 256, 50).astype("uint8"), "x": rng.normal(size=50)})
     model = tiny(TabularAutoencoder).fit(frame)
-    far = model.inverse_transform(np.array([[1e6, 1e6], [-1e6, 1e6], [1e6, -1e6]]))["n"]
+    far = model.inverse_transform(np.array([[1e6, 0], [-1e6, 0]]))["n"]
     assert set(far) <= {0, 255} and far.dtype == np.uint8
 
 
