@@ -289,6 +289,8 @@ def report(arguments):
     print("| table | rows | k | " + " | ".join(heads) + " |")
     print("|" + "---|" * (len(heads) + 3))
     for (table, rows, k), case in found.items():
+        if set(case) != set(names):
+            continue
         means = {name: np.mean(case[name], axis=0) for name in names}
         cells = [f"{means[name][i]:.3f}" for i in range(3) for name in names]
         print(f"| {table} | {rows} | {k} | " + " | ".join(cells) + " |")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any
 
 import narwhals as nw
@@ -46,6 +45,16 @@ class Column:
     dtype: str = "Float64"
     integer: str | None = None
     levels: dict[str, Any] | None = None
+
+    def __post_init__(self):
+        words = (self.categories, list), (self.dtype, str), (self.integer, str), (self.levels, dict)
+        if any(not isinstance(value, kind | None) for value, kind in words):
+            raise ValueError(f"{self.name!r} is not described as a column is")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it has no categories."""
+        return self.categories is None
 
     @property
     def is_binary(self) -> bool:
@@ -278,7 +287,7 @@ def chosen_columns(
     places = {name: i for i, name in enumerate([] if names is None else names)}
     for item in wanted:
         place = places.get(item, item) if isinstance(item, str) else item
-        if not isinstance(place, Integral) or not 0 <= place < n_features:
+        if not isinstance(place, int | np.integer) or not 0 <= place < n_features:
             raise ValueError(
                 f"categorical_features names {item!r}, but X has {n_features} features"
                 + (f", {', '.join(map(repr, list(places)[:10]))}" if places else "")

@@ -110,9 +110,10 @@ def dtype_of(series: nw.Series, library: str) -> dict[str, Any]:
             "ordered": bool(dtype.ordered),
         }
         return {"dtype": "category", "levels": levels}
-    name = type(series.dtype).__name__
+    kind: Any = series.dtype
+    name = type(kind).__name__
     if name == "Enum":
-        return {"dtype": name, "levels": {"categories": list(series.dtype.categories)}}
+        return {"dtype": name, "levels": {"categories": list(kind.categories)}}
     return {"dtype": name}
 
 
@@ -143,7 +144,7 @@ def frame_of(
     frame : DataFrame
         Native.
     """
-    backend = nw.Implementation.from_backend(library)
+    backend: Any = nw.Implementation.from_string(library)
     if library == "pandas":
         pandas: Any = backend.to_native_namespace()
 

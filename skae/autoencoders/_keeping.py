@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Storable:
     """
 
     _build: Any  # of a class that has a fitted module
-    _canonical: Any
+    _canonical: ClassVar[Any]
     _fitted_architecture: dict[str, Any]
 
     def __getstate__(self):

@@ -1,7 +1,8 @@
 """Where a table of numbers and categories starts: units, principal components, regressions."""
 
+from dataclasses import dataclass
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ FLOOR = 1e-6
 """Least variance of noise and of the prior, in standard units."""
 
 
-class MixedUnits(NamedTuple):
+@dataclass(frozen=True)
+class MixedUnits:
     """What makes cells of columns: see `skae.nn.MixedReconstruction`.
 
     Parameters
@@ -56,8 +58,8 @@ class MixedUnits(NamedTuple):
     n_binary: int
     sizes: tuple[int, ...]
 
-    scale = 1.0
-    squared_scale = 1.0
+    scale: ClassVar[float] = 1.0
+    squared_scale: ClassVar[float] = 1.0
 
     @classmethod
     def of(cls, X: np.ndarray, weights: np.ndarray | None, columns: Columns) -> "MixedUnits":
@@ -94,17 +96,19 @@ class MixedUnits(NamedTuple):
             shares = mean_of(hits, weights)
             weight = weight_of(shares)
             cells += [(j, float(k), p, np.sqrt(p) or 1.0, weight) for k, p in enumerate(shares)]
-        source, *floats = (np.array(part) for part in zip(*cells, strict=True))
+        table = np.array(cells)
         sizes = tuple(len(kinds[j] or ()) for j in others)
-        return cls(source.astype(np.int64), *floats, len(numbers), len(coins), sizes)
+        source, (code, shift, width, weight) = table[:, 0].astype(np.int64), table[:, 1:].T
+        return cls(source, code, shift, width, weight, len(numbers), len(coins), sizes)
 
     @classmethod
     def from_module(cls, module: MixedReconstruction) -> "MixedUnits":
         """Those of a fitted module."""
         tensors = (module.source, module.category, module.shift, module.width, module.weight)
-        parts = [to_numpy(tensor) for tensor in tensors]
-        floats = [part.astype(np.float64) for part in parts[1:]]
-        return cls(parts[0], *floats, module.n_numeric, module.n_binary, module.sizes)
+        source, *floats = (to_numpy(tensor) for tensor in tensors)
+        code, shift, width, weight = (part.astype(np.float64) for part in floats)
+        counts = (module.n_numeric, module.n_binary, module.sizes)
+        return cls(source, code, shift, width, weight, *counts)
 
     @property
     def zero(self) -> np.ndarray:

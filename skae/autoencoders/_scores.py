@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ class ScoresMixin:
     """Scores of rows; the estimator brings its fitted module."""
 
     module_: Canonical
-    _canonical: type[Canonical]
+    _canonical: ClassVar[type[Canonical]]
     n_features_in_: int
     n_components_: int
     _rows: Callable[[Any], np.ndarray]

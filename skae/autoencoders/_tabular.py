@@ -119,6 +119,18 @@ class TabularAutoencoder(BaseAutoencoder):
 
     # Columns
 
+    def __setstate__(self, state):
+        """Refuse columns that are not those of the fitted module."""
+        super().__setstate__(state)
+        if not hasattr(self, "module_"):
+            return
+        columns, module = self._columns, self.module_.columns
+        sizes = [len(c.categories) for c in columns.columns if not (c.is_number or c.is_binary)]
+        n_binary = sum(column.is_binary for column in columns.columns)
+        expected = (len(columns.columns), n_binary, *sizes)
+        if expected != (self.n_features_in_, module.n_binary, *module.sizes):
+            raise ValueError("The columns are not those of the fitted module.")
+
     @property
     def _columns(self) -> Columns:
         library, columns = self._encoding
@@ -165,7 +177,7 @@ class TabularAutoencoder(BaseAutoencoder):
 
         def architecture(n_components: int) -> dict[str, Any]:
             made = fitting.architecture(n_components)
-            return made | {"module": made["module"] | {"columns": units._asdict()}}
+            return made | {"module": made["module"] | {"columns": vars(units)}}
 
         return replace(fitting, architecture=architecture)
 

@@ -130,7 +130,8 @@ class MixedDensity(Tensors):
             there = output(trial)
             trial_value = self.log_joint(trial, y, known, there, columns)
             better = trial_value > value
-            w, here = (torch.where(better[:, None], *pair) for pair in ((trial, w), (there, here)))
+            w = torch.where(better[:, None], trial, w)
+            here = torch.where(better[:, None], there, here)
             value = torch.where(better, trial_value, value)
             length = torch.where(better[:, None], 1.0, 0.25 * length)
         _, precision, J = self.derivatives(w, y, known, here, output, columns)
