@@ -4,8 +4,8 @@ Tables:
 
 * adult: rows like those of the census income data of 1994 (Kohavi 1996), made by `adult_like`
   below, whose docstring says how: 10 columns, imbalanced, some categories missing;
-* diabetes, breast_cancer, wine: scikit-learn's, with every second column cut into five bins (wine
-  and breast_cancer: named ones, at quantiles; diabetes: as strings) and the target as a category.
+* diabetes, breast_cancer, wine: scikit-learn's, with every second column cut at its quintiles into
+  categories (strings), and the target (that of diabetes cut at its quartiles) as another.
 
 A quarter of the rows is held out. Contenders, at codes of k = 2, 4, 8:
 

@@ -369,6 +369,25 @@ def test_weights_are_repetitions():
     assert_array_equal(weighted.transform(frame), repeated.transform(frame))
 
 
+def test_weights_that_are_no_repetitions_count_in_the_start():
+    frame = mixed(200)
+    weights = np.where(frame["kind"] == "small", 3.0, 1.0)
+    plain, weighted, repeated = (
+        tiny(TabularAutoencoder, 1, **START).fit(X, sample_weight=w)
+        for X, w in (
+            (frame, None),
+            (frame, weights * 0.31),
+            (frame.loc[np.repeat(frame.index, weights.astype(int))], None),
+        )
+    )
+    heads = [
+        m.module_.autoencoder.decoder.path.bias.numpy(force=True)[5:]
+        for m in (plain, weighted, repeated)
+    ]
+    assert_allclose(heads[1] - heads[1][0], heads[2] - heads[2][0], atol=0.15)
+    assert not np.allclose(heads[0] - heads[0][0], heads[2] - heads[2][0], atol=0.5)
+
+
 def test_is_stored_with_its_columns(tmp_path):
     frame = mixed(60).assign(level=pd.Categorical(["low", "high"] * 30, ["low", "high", "none"]))
     model = tiny(TabularAutoencoder, max_iter=1, early_stopping=False).fit(frame)
