@@ -181,6 +181,12 @@ class Columns:
         return cls(library=None, columns=found)
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many there are, how many are binary, and the numbers of the others' categories."""
+        sizes = [len(c.categories or []) for c in self.columns if not (c.is_number or c.is_binary)]
+        return len(self.columns), sum(column.is_binary for column in self.columns), *sizes
+
+    @property
     def names(self) -> list:
         """Their labels."""
         return [column.name for column in self.columns]

@@ -110,11 +110,7 @@ class ScoresMixin:
             typical = module.typical(self.n_components_)
             return shares_along_path(partial(log_density, module), x, typical)
 
-        found = self._map(shares, rows, np.float64, width=4 * width)
-        adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
-        if adapter is None:
-            return found
-        return adapter.create_container(found, X, columns=list(X.columns), inplace=False)
+        return framed(self._map(shares, rows, np.float64, width=4 * width), X)
 
     def reconstruction_error(self, X, per_cell=False):
         r"""How far rows are from their reconstructions.
@@ -157,3 +153,11 @@ class ScoresMixin:
     def _log_density(self) -> tuple[Callable[[Canonical, Tensor], Tensor], int]:
         """The function behind the scores, and how many numbers a row takes on its way."""
         return self._canonical.log_density, self.module_.density.width
+
+
+def framed(found: np.ndarray, X: Any) -> Any:
+    """An array shaped like X as a frame with X's columns and index, if X is one."""
+    adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
+    if adapter is None:
+        return found
+    return adapter.create_container(found, X, columns=list(X.columns), inplace=False)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import validate_data
 
 from skae.autoencoders._base import BaseAutoencoder
@@ -16,6 +15,7 @@ from skae.autoencoders._columns import Column, Columns
 from skae.autoencoders._documentation import variant
 from skae.autoencoders._mixed import MixedStart, MixedUnits, columns_from, mixed_density
 from skae.autoencoders._parameters import Parameters
+from skae.autoencoders._scores import framed
 from skae.autoencoders._table import FLOATS, checked, expanded
 from skae.nn import RECONSTRUCTIONS, MixedAutoencoder, MixedCanonical, shares_along_path
 from skae.training import to_numpy, to_tensor
@@ -122,14 +122,11 @@ class TabularAutoencoder(BaseAutoencoder):
     def __setstate__(self, state):
         """Refuse columns that are not those of the fitted module."""
         super().__setstate__(state)
-        if not hasattr(self, "module_"):
-            return
-        columns, module = self._columns, self.module_.columns
-        sizes = [len(c.categories) for c in columns.columns if not (c.is_number or c.is_binary)]
-        n_binary = sum(column.is_binary for column in columns.columns)
-        expected = (len(columns.columns), n_binary, *sizes)
-        if expected != (self.n_features_in_, module.n_binary, *module.sizes):
-            raise ValueError("The columns are not those of the fitted module.")
+        if hasattr(self, "module_"):
+            module = self.module_.columns
+            sizes = (self.n_features_in_, module.n_binary, *module.sizes)
+            if self._columns.sizes != sizes:
+                raise ValueError("The columns are not those of the fitted module.")
 
     @property
     def _columns(self) -> Columns:
@@ -348,11 +345,7 @@ class TabularAutoencoder(BaseAutoencoder):
             cells = shares_along_path(module.log_density_of_cells, module.standardize(x), typical)
             return torch.zeros_like(x).index_add_(1, columns.source, cells)
 
-        found = self._map(shares, rows, np.float64, width=4 * width)
-        adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
-        if adapter is None:
-            return found
-        return adapter.create_container(found, X, columns=list(X.columns), inplace=False)
+        return framed(self._map(shares, rows, np.float64, width=4 * width), X)
 
     def reconstruction_error(self, X, per_cell=False):
         r"""How far rows are from their reconstructions.
