@@ -6,6 +6,7 @@ from skae.autoencoders import (
     AutoencoderTransformer,
     DenoisingAutoencoder,
     SparseAutoencoder,
+    TabularAutoencoder,
     VAETransformer,
 )
 from skae.persistence import load
@@ -14,6 +15,7 @@ __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
+    "TabularAutoencoder",
     "VAETransformer",
     "__version__",
     "data",

@@ -32,13 +32,8 @@ from skae.autoencoders._partial import PartialFitMixin
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
-from skae.autoencoders._streaming import (
-    StreamedTable,
-    check_columns,
-    refuse_lazy,
-    source_of,
-)
-from skae.autoencoders._table import FLOATS, Table, checked, no_rows
+from skae.autoencoders._streaming import refuse_lazy, source_of
+from skae.autoencoders._table import FLOATS, Table, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -47,7 +42,6 @@ from skae.training import (
     map_rows,
     plain_torch,
     resolve_device,
-    standardized,
     to_numpy,
     to_tensor,
 )
@@ -110,10 +104,9 @@ class BaseAutoencoder(
         self._check_architecture()
         source = source_of(X)
         if source is None:
-            table = Table.of(checked(self, X, reset=True), sample_weight, self.cv, y)
+            table = Table.of(self._checked(X, reset=True), sample_weight, self.cv, y)
         else:
-            table = StreamedTable.from_source(source, sample_weight, self.cv)
-            check_columns(self, source)
+            table = self._streamed(source, sample_weight)
         self._check_corruption(table.shape[1])
         self._check_bounds(table.limits)
         with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
@@ -140,7 +133,7 @@ class BaseAutoencoder(
             module = cast(Autoencoder, record.best_module().cpu().double())
             return attributes(Fitted.so_far(module, record))
 
-        observer = FitObserver(self, table.X, fitting.n_epochs, describe)
+        observer = FitObserver(self, self._as_given(table.X), fitting.n_epochs, describe)
         fitted = fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
         observer.fit_ends(fitted)
@@ -159,10 +152,10 @@ class BaseAutoencoder(
 
     def _fitting(self, table: Table, units: Units, random_state, checkpoint) -> Fitting:
         """Everything that does not depend on the width of the code."""
-        X, *within = (standardized(part, *units) for part in (table.X, *table.limits[:, None]))
-        whole = Whole.of(X, table.weights, within=np.concatenate(within))
-        trainer = self._trainer(table.shape)
-        n_epochs = self._n_epochs(table.shape[0], trainer.batch_size)
+        whole = Whole.of(units.standardized(table.X), table.weights, within=table.limits_in(units))
+        shape = table.shape[0], whole.X.shape[1]
+        trainer = self._trainer(shape)
+        n_epochs = self._n_epochs(shape[0], trainer.batch_size)
         noise = noise_settings(
             self.corruption,
             self.corruption_level,
@@ -176,7 +169,7 @@ class BaseAutoencoder(
             weights=table.weights,
             start_rows=partial(table.start_rows, units) if self._starts_at_pca() else no_rows,
             streamed=partial(table.streamed, units, whole.fill),
-            architecture=partial(self._architecture, table.shape, noise),
+            architecture=partial(self._architecture, shape, noise),
             build=self._build,
             linear_start=self._linear_start if self._has_linear_start() else None,
             unweighted=self._unweighted,
@@ -195,8 +188,8 @@ class BaseAutoencoder(
 
     def _choose_n_components(self, fitting: Fitting) -> int:
         """The width of the code: as given, all there are, or the least that explains a share."""
-        limit = min(fitting.X.shape)
         most = self._widest_code(fitting.X.shape)
+        limit = min(*fitting.X.shape, most)
         if self.n_components is None:
             return limit
         if isinstance(self.n_components, Integral):
@@ -239,10 +232,12 @@ class BaseAutoencoder(
         axes, n_components = reading.axes, len(reading.axes.variance)
         shape = fitting.X.shape
         noise_variance = self._noise_variance(reading.squared_residual, shape, n_components)
-        location, scale = (to_tensor(np.asarray(part), dtype=torch.float64) for part in units)
+        location, scale = (
+            to_tensor(np.asarray(part), dtype=torch.float64) for part in units.of_rows
+        )
         density = self._density(reading, noise_variance)
         fill, dtype = fitting.whole.fill, table.X.dtype
-        canonical = Canonical(module, location, scale, reading.code_map, density, fill)
+        canonical = self._canonical(module, location, scale, reading.code_map, density, fill)
         return {
             "module_": canonical.to(getattr(torch, dtype.name)),
             "n_components_": n_components,
@@ -283,7 +278,7 @@ class BaseAutoencoder(
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
         X = self._rows(X)
-        return self._map(Canonical.encode, X, X.dtype)
+        return self._map(self._canonical.encode, X, X.dtype)
 
     def inverse_transform(self, X):
         """Rows for some codes.
@@ -305,6 +300,10 @@ class BaseAutoencoder(
         ValueError
             If X has a number of columns other than ``n_components_``, or is not finite.
         """
+        X = self._given_codes(X)
+        return self._map(self._canonical.decode, X, X.dtype)
+
+    def _given_codes(self, X) -> np.ndarray:
         check_is_fitted(self)
         refuse_lazy(X, source_too=True)
         X = check_array(X, dtype=FLOATS)
@@ -313,12 +312,12 @@ class BaseAutoencoder(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} decodes codes of "
                 f"{self.n_components_} components; pass the output of `transform`."
             )
-        return self._map(Canonical.decode, X, X.dtype)
+        return X
 
     def _rows(self, X) -> Any:
         check_is_fitted(self)
         refuse_lazy(X, source_too=True)
-        return checked(self, X, reset=False)
+        return self._checked(X, reset=False)
 
     def _map(self, method: Callable, X: Any, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""

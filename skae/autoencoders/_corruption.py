@@ -48,10 +48,11 @@ def noise_settings(
     else:
         levels = np.broadcast_to(np.asarray(level, dtype=np.float64), 2)
         levels = levels / units.scale if corruption == "gaussian" else levels
-    columns = (X.mean(axis=0), -units.location / units.scale, X.min(axis=0), X.max(axis=0))
+    columns = (X.mean(axis=0), units.zero, X.min(axis=0), X.max(axis=0))
     return {
         "corruption": corruption,
         "level": tuple(levels.tolist()),
+        "source": units.shared,
         **dict(zip(COLUMNS, columns, strict=True)),
         **settings,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ class Storable:
     """
 
     _build: Any  # of a class that has a fitted module
+    _canonical: ClassVar[Any]
     _fitted_architecture: dict[str, Any]
 
     def __getstate__(self):
@@ -57,7 +58,7 @@ class Storable:
     def _module_of(self, weights: dict[str, np.ndarray]) -> Canonical:
         with Weightless(at_most=len(weights)):  # shapes are checked before there is memory for them
             module = self._build(self._fitted_architecture, generator(0))
-        canonical = Canonical.of(
+        canonical = self._canonical.of(
             module, {name: to_tensor(weight) for name, weight in weights.items()}
         )
         if tensors_of(canonical).keys() != weights.keys():

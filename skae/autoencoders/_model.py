@@ -30,9 +30,11 @@ from skae.autoencoders._start import (
     moments_alike,
     principal_axes,
 )
-from skae.autoencoders._table import Table
+from skae.autoencoders._streaming import StreamedTable, check_columns
+from skae.autoencoders._table import Table, checked
 from skae.autoencoders._warnings import COLLAPSE, Idleness
-from skae.nn import Autoencoder, Tensors, coders
+from skae.data import Source
+from skae.nn import Autoencoder, Canonical, Tensors, coders
 from skae.training import Trainer
 
 MAX_FILTERED = 2048
@@ -44,9 +46,24 @@ class Model(Parameters):
     """What a variant may have of its own, each a method that the base calls."""
 
     _module: ClassVar[type[Autoencoder]] = Autoencoder
+    _canonical: ClassVar[type[Canonical]] = Canonical
     _is_lossless: ClassVar[bool] = True  # if the code is as wide as the data
     _axes: ClassVar[Callable[..., CodeAxes]] = staticmethod(canonical_basis)
     _idleness: ClassVar[Idleness] = COLLAPSE
+
+    def _checked(self, X: Any, *, reset: bool) -> np.ndarray:
+        """Rows as an array of floats, of which NaN are missing."""
+        return checked(self, X, reset=reset)
+
+    def _streamed(self, source: Source, sample_weight: Any) -> StreamedTable:
+        """What to learn from where rows are read in blocks."""
+        table = StreamedTable.from_source(source, sample_weight, self.cv)
+        check_columns(self, source)
+        return table
+
+    def _as_given(self, X: np.ndarray) -> Any:
+        """The same rows as a user gives them."""
+        return X
 
     def _widths(self, shape: tuple[int, int]) -> tuple[int, ...]:
         """The encoder's hidden widths."""

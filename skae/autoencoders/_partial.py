@@ -10,7 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 
 from skae.autoencoders._streaming import refuse_lazy
-from skae.autoencoders._table import Table, checked
+from skae.autoencoders._table import Table
 from skae.training import Checkpoint, plain_torch
 
 REMEMBERED = 2**18
@@ -49,6 +49,7 @@ class Reservoir(NamedTuple):
 class PartialFitMixin:
     """`partial_fit`; the estimator brings all that `fit` is made of."""
 
+    _checked: Callable[..., Any]
     _check_architecture: Callable[[], None]
     _check_corruption: Callable[[int], None]
     _check_bounds: Callable[[np.ndarray], None]
@@ -97,7 +98,7 @@ class PartialFitMixin:
         refuse_lazy(X, source_too=True)
         self._check_architecture()
         first = not hasattr(self, "module_")
-        X = checked(self, X, reset=first)
+        X = self._checked(X, reset=first)
         X = X.toarray() if hasattr(X, "toarray") else X
         self._check_corruption(X.shape[1])
         table = Table.of(X, sample_weight, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ class ScoresMixin:
     """Scores of rows; the estimator brings its fitted module."""
 
     module_: Canonical
+    _canonical: ClassVar[type[Canonical]]
     n_features_in_: int
     n_components_: int
     _rows: Callable[[Any], np.ndarray]
@@ -102,18 +103,14 @@ class ScoresMixin:
         ----------
         .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
         """
-        rows = self._map(Canonical.complete, self._rows(X), np.float64)
+        rows = self._map(self._canonical.complete, self._rows(X), np.float64)
         log_density, width = self._log_density()
 
         def shares(module: Canonical, x: Tensor) -> Tensor:
             typical = module.typical(self.n_components_)
             return shares_along_path(partial(log_density, module), x, typical)
 
-        found = self._map(shares, rows, np.float64, width=4 * width)
-        adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
-        if adapter is None:
-            return found
-        return adapter.create_container(found, X, columns=list(X.columns), inplace=False)
+        return framed(self._map(shares, rows, np.float64, width=4 * width), X)
 
     def reconstruction_error(self, X, per_cell=False):
         r"""How far rows are from their reconstructions.
@@ -155,4 +152,12 @@ class ScoresMixin:
 
     def _log_density(self) -> tuple[Callable[[Canonical, Tensor], Tensor], int]:
         """The function behind the scores, and how many numbers a row takes on its way."""
-        return Canonical.log_density, self.module_.density.width
+        return self._canonical.log_density, self.module_.density.width
+
+
+def framed(found: np.ndarray, X: Any) -> Any:
+    """An array shaped like X as a frame with X's columns and index, if X is one."""
+    adapter = _get_adapter_from_container(X) if hasattr(X, "columns") else None
+    if adapter is None:
+        return found
+    return adapter.create_container(found, X, columns=list(X.columns), inplace=False)

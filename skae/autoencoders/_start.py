@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae.autoencoders._table import mean_of
 from skae.nn import Corruption
-from skae.training import to_numpy, to_tensor
+from skae.training import standardized, to_numpy, to_tensor
 
 EXACT = 128
 """Features up to which factor analysis, which decomposes often, decomposes exactly."""
@@ -30,6 +30,25 @@ class Units(NamedTuple):
 
     location: np.ndarray
     scale: float
+
+    @property
+    def zero(self) -> np.ndarray:
+        """What stands for 0 in these units, of shape (n_features,)."""
+        return -self.location / self.scale
+
+    @property
+    def shared(self) -> list[int] | None:
+        """Which column each cell is from, where several share one; None is one each."""
+        return None
+
+    @property
+    def of_rows(self) -> tuple[np.ndarray, float]:
+        """What is subtracted from rows, and what they are divided by."""
+        return self.location, self.scale
+
+    def standardized(self, X: np.ndarray) -> np.ndarray:
+        """Rows in these units, in float64."""
+        return standardized(X, self.location, self.scale)
 
     @property
     def squared_scale(self) -> float:

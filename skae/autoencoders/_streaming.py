@@ -14,7 +14,7 @@ from skae.autoencoders._table import DENSE, FLOATS, Table, refuse_empty_columns
 from skae.data import Source
 from skae.data._source import ArraySource, Survey
 from skae.nn import GaussianFill
-from skae.training import StreamedRows, standardized
+from skae.training import StreamedRows
 
 SAMPLE = 2**24
 """Cells of the rows that are held: 128 MiB of float64."""
@@ -180,6 +180,10 @@ class StreamedTable(Table):
         """Whether the rows are mostly zeros that are not there."""
         return isinstance(self.source, ArraySource) and self.source.is_sparse
 
+    def limits_in(self, units: Units) -> np.ndarray:
+        """The same in some units."""
+        return units.standardized(self.limits)
+
     def start_rows(self, units: Units, without: np.ndarray) -> Any:
         """Sparse rows, in units, for principal axes; None if there are none.
 
@@ -231,10 +235,8 @@ class StreamedTable(Table):
         """
 
         def prepare(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-            if np.isnan(rows).any():
-                whole = Whole.by(standardized(rows, *units), fill)
-                return whole.X, whole.known
-            return standardized(rows, *units, dtype=np.float32), None
+            whole = Whole.by(units.standardized(rows), fill)
+            return whole.X, whole.known
 
         out = self.rows[without]
         if self.all_weights is not None:

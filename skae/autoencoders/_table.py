@@ -157,6 +157,10 @@ class Table:
         """Least and largest value of each column, of shape (2, n_features)."""
         return np.stack([np.nanmin(self.X, axis=0), np.nanmax(self.X, axis=0)])
 
+    def limits_in(self, units: Any) -> np.ndarray | None:
+        """The same in some units; None where X has them."""
+        return None
+
     def start_rows(self, units: Any, without: np.ndarray) -> Any:
         """Rows that a start may take instead of X; None if there are none."""
         return None

@@ -8,6 +8,8 @@ from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
 from skae.nn._missing import GaussianFill
+from skae.nn._mixed import MixedAutoencoder, MixedReconstruction
+from skae.nn._mixed_density import MixedCanonical, MixedDensity
 from skae.nn._module import Autoencoder, Turn
 from skae.nn._networks import (
     ACTIVATIONS,
@@ -43,6 +45,10 @@ __all__ = [
     "ForeignNetwork",
     "GaussianDensity",
     "GaussianFill",
+    "MixedAutoencoder",
+    "MixedCanonical",
+    "MixedDensity",
+    "MixedReconstruction",
     "Reconstruction",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",

@@ -1,6 +1,6 @@
 """A trained autoencoder in the units of its data, its codes in the order they are read in."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +88,7 @@ class Canonical(nn.Module):
     code_map: Any
     density: Any
     fill: GaussianFill | None
+    densities: ClassVar[tuple[type[Tensors], ...]] = DENSITIES
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class Canonical(nn.Module):
             tensors["location"],
             tensors["scale"],
             made_of((CodeMap, CodeOrder), parts["code_map"]),
-            made_of(DENSITIES, parts["density"]) if parts["density"] else None,
+            made_of(cls.densities, parts["density"]) if parts["density"] else None,
             GaussianFill(**parts["fill"]) if parts["fill"] else None,
         )
         module.to(tensors["scale"].dtype)

@@ -1,6 +1,6 @@
 """Noises that an encoder learns to see through, and what the best linear map makes of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -28,6 +28,9 @@ class Corruption(nn.Module):
         What a cell that was left alone loses of its weight in the loss [1]_.
     image_shape : sequence of int or None, default=None
         Height, width and perhaps channels of the image that a row is; None is a series.
+    source : sequence of int or None, default=None
+        Which column each cell is from, where several share one: they are hit together. None is one
+        each.
 
     References
     ----------
@@ -49,8 +52,10 @@ class Corruption(nn.Module):
         *,
         emphasis: float = 0.0,
         image_shape: Sequence[int] | None = None,
+        source: Sequence[int] | None = None,
     ):
         super().__init__()
+        self.source = source
         self.level, self.emphasis, self.image_shape = level, emphasis, image_shape
         for name, values in (("mean", mean), ("zero", zero), ("low", low), ("high", high)):
             self.register_buffer(name, values)
@@ -67,7 +72,13 @@ class Corruption(nn.Module):
 
     def hits(self, x: Tensor, level: Tensor, rng: Generator) -> Tensor:
         """Which cells to replace: each by itself."""
-        return uniform(x.shape, x, rng) < level
+        return self.drawn(lambda shape: uniform(shape, x, rng), x) < level
+
+    def drawn(self, draw: Callable[[Sequence[int]], Tensor], x: Tensor) -> Tensor:
+        """Draws for each cell of x, the same for those that share a column."""
+        if self.source is None:
+            return draw(x.shape)
+        return draw((len(x), max(self.source) + 1))[:, self.source]
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
         """What to replace them by, in a shape that broadcasts to x's."""
@@ -154,7 +165,8 @@ class SaltAndPepper(Corruption):
     """Puts the column's least or greatest value in place of a cell, as a coin falls."""
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
-        return torch.where(uniform(x.shape, x, rng) < 0.5, self.low, self.high)
+        coin = self.drawn(lambda shape: uniform(shape, x, rng), x)
+        return torch.where(coin < 0.5, self.low, self.high)
 
     def value_moments(self, variance: Tensor) -> tuple[Tensor, Tensor]:
         return (self.low + self.high) / 2, ((self.high - self.low) / 2) ** 2
@@ -164,7 +176,10 @@ class SwapNoise(Corruption):
     """Puts the value that another row of the batch has in that column in place of a cell."""
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
-        return x.gather(0, torch.randint(len(x), x.shape, generator=rng, device=x.device))
+        rows = self.drawn(
+            lambda shape: torch.randint(len(x), shape, generator=rng, device=x.device), x
+        )
+        return x.gather(0, rows)
 
     def value_moments(self, variance: Tensor) -> tuple[Tensor, Tensor]:
         return self.mean, variance

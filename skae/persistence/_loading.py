@@ -15,6 +15,7 @@ TRIAL = {
     "n_importance_samples": 1,
     "_sklearn_output_config": {"transform": "default"},
     "feature_names_in_": None,
+    "_encoding": None,
 }
 """What is set aside when a loaded estimator is tried out: the host may be another one."""
 
