@@ -98,7 +98,8 @@ class MixedUnits:
             cells += [(j, float(k), p, np.sqrt(p) or 1.0, weight) for k, p in enumerate(shares)]
         table = np.array(cells)
         sizes = tuple(len(kinds[j] or ()) for j in others)
-        source, (code, shift, width, weight) = table[:, 0].astype(np.int64), table[:, 1:].T
+        source = table[:, 0].astype(np.int64)
+        code, shift, width, weight = np.ascontiguousarray(table[:, 1:].T)
         return cls(source, code, shift, width, weight, len(numbers), len(coins), sizes)
 
     @classmethod

@@ -46,10 +46,8 @@ class TabularAutoencoder(BaseAutoencoder):
     what reads categories from them as logistic regressions. Training then goes on for as long as
     held-out rows gain by it.
 
-    A missing category, like a missing number, is estimated for the encoder from the known cells of
-    its row, and has no part in the loss. No column is dropped: those of another type, such as
-    dates, are refused by name. Columns of an array are numbers, unless `categorical_features` names
-    them.
+    A missing cell of any kind is estimated for the encoder from the others of its row, and has no
+    part in the loss. No column is dropped: other types, such as dates, are refused by name.
 
     Parameters
     ----------
