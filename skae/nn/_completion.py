@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn._missing import GaussianFill
-from skae.nn._module import Turn
+from skae.nn._module import Turn, weighted
 from skae.nn._networks import DenseNetwork, linear
 
 
@@ -45,23 +45,23 @@ class Correction(nn.Module):
         """Better estimates of completed rows, of shape (n, n_features)."""
         return x + self.network(torch.cat([x, missing.to(x.dtype)], dim=1))
 
-    def loss(self, x: Tensor, rng: Generator, weight: Tensor) -> dict[str, Tensor]:
+    def loss(self, x: Tensor, rng: Generator, weight: Tensor | None) -> dict[str, Tensor]:
         """What training minimises, mean over samples."""
         return {"completion": self.error(x, rng, weight).mean()}
 
-    def error(self, x: Tensor, rng: Generator, weight: Tensor) -> Tensor:
+    def error(self, x: Tensor, rng: Generator, weight: Tensor | None) -> Tensor:
         """Half the squared error of hidden cells, divided by the width, of each sample."""
         completed, missing, row = x.tensor_split(3, dim=1)
-        return 0.5 * (weight * (self(completed, missing) - row).square()).mean(dim=1)
+        return 0.5 * weighted((self(completed, missing) - row).square(), weight).mean(dim=1)
 
     def reconstruction_error(
-        self, x: Tensor, rng: Generator, weight: Tensor, mean: Tensor | None = None
+        self, x: Tensor, rng: Generator, weight: Tensor | None, mean: Tensor | None = None
     ) -> Tensor:
         """The same, or, where a mean is given, the error of what the Gaussian says of the cells."""
         if mean is None:
             return self.error(x, rng, weight)
         completed, _, row = x.tensor_split(3, dim=1)
-        return 0.5 * (weight * (completed - row).square()).mean(dim=1)
+        return 0.5 * weighted((completed - row).square(), weight).mean(dim=1)
 
     def phases(self) -> list[list[Turn]]:
         """One, of one turn."""
