@@ -79,8 +79,9 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix, Source} of shape (n_samples, n_features)
-            Training rows; NaN is a missing cell. Large sparse matrices, large arrays that are
-            mapped to memory, and sources (see `skae.data`) are read in blocks, and never held.
+            Training rows; NaN is a missing cell. Sources (see `skae.data`), arrays of more than
+            67 million cells and sparse matrices of more than four are read in blocks, and never
+            copied.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -102,7 +103,7 @@ class BaseAutoencoder(
             If another fit is writing `checkpoint` just now.
         """
         self._check_architecture()
-        source = source_of(X)
+        source = source_of(X, self.cv)
         if source is None:
             table = Table.of(self._checked(X, reset=True), sample_weight, self.cv, y)
         else:

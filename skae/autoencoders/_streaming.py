@@ -22,8 +22,8 @@ SAMPLE = 2**24
 START_ROWS = 200_000
 """Sparse rows that principal axes are found for."""
 
-MAPPED = 2**26
-"""Cells beyond which an array that is mapped to memory is not copied."""
+LARGE = 2**26
+"""Cells beyond which an array is not copied: half a GiB of float64."""
 
 RECIPES = {
     "LazyFrame": "collect() it, or write it by sink_parquet and pass skae.data.from_parquet(path)",
@@ -65,13 +65,15 @@ def refuse_lazy(X: Any, *, source_too: bool) -> None:
         raise TypeError(f"X is a {type(X).__name__}, not an array; {RECIPES[kind]}.")
 
 
-def source_of(X: Any) -> Source | None:
-    """What is to be read in blocks: sources, large sparse matrices and large mapped files.
+def source_of(X: Any, cv: Any) -> Source | None:
+    """What is to be read in blocks: sources, and large arrays, sparse or not, mapped or not.
 
     Parameters
     ----------
     X : object
         What `fit` is given.
+    cv : object
+        How to split it; splitters want an array.
 
     Returns
     -------
@@ -83,8 +85,8 @@ def source_of(X: Any) -> Source | None:
         return X
     if sp.issparse(X) and X.ndim == 2 and np.prod(X.shape, dtype=float) > DENSE:
         return ArraySource(X) if X.dtype.kind in "fiub" else None
-    mapped = isinstance(X, np.memmap) and X.ndim == 2 and X.dtype in FLOATS
-    return ArraySource(X) if mapped and X.size > MAPPED else None
+    large = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype in FLOATS and X.size > LARGE
+    return ArraySource(X) if large and isinstance(cv, Integral | str | None) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +146,10 @@ class StreamedTable(Table):
             there = np.broadcast_to(0.0, (n_samples, 1))
             weights = _check_sample_weight(sample_weight, there, ensure_non_negative=True)
         n_kept = min(n_samples, max(1, SAMPLE // n_features))
-        usable = np.arange(n_samples) if weights is None else np.flatnonzero(weights)
-        rows = np.sort(
-            np.random.default_rng(0).choice(usable, min(n_kept, len(usable)), replace=False)
-        )
+        rng: Any = np.random.default_rng(0)
+        usable = n_samples if weights is None else np.flatnonzero(weights)
+        n_kept = min(n_kept, n_samples if weights is None else np.count_nonzero(weights))
+        rows = np.sort(rng.choice(usable, n_kept, replace=False, shuffle=False))
         survey = source.survey(rows, weights)
         refuse_empty_columns(survey.mean[None])
         return cls(

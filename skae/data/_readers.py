@@ -117,7 +117,7 @@ def from_parquet(path: Any, columns: Sequence[str] | None = None) -> Source:
     Parameters
     ----------
     path : str, path-like or sequence of them
-        Files; a folder is all its .parquet files, and a pattern such as "part-*" those that match.
+        Files; a folder is all its .parquet files, a pattern such as ``part-*`` those that match.
     columns : sequence of str or None, default=None
         Columns to read, all of numbers; None is all there are.
 

@@ -69,21 +69,25 @@ class StreamedRows:
         order = torch.randperm(self.n_blocks, generator=rng, device=self.device).tolist()
         buffer: list[Batch] = []
         for start, rows in self.blocks(order):
-            numbers = np.repeat(np.arange(len(rows)), counts[start : start + len(rows)])
-            buffer.append(self._tensors(rows[numbers]))
+            numbers = np.arange(start, start + len(rows))
+            if counts is not None:
+                numbers = np.repeat(numbers, counts[start : start + len(rows)])
+            elif len(self.without):
+                first, last = np.searchsorted(self.without, [start, start + len(rows)])
+                numbers = np.setdiff1d(numbers, self.without[first:last], assume_unique=True)
+            buffer.append(self._tensors(rows[numbers - start]))
             if sum(len(x) for x, _ in buffer) >= n_rows:
                 yield shuffled(joined(buffer), rng)
                 buffer = []
         if buffer:
             yield shuffled(joined(buffer), rng)
 
-    def _counts(self, rng: Generator) -> np.ndarray:
-        """How often each row is there in an epoch."""
-        counts = np.ones(self.n_samples, np.int64)
-        counts[self.without] = 0
+    def _counts(self, rng: Generator) -> np.ndarray | None:
+        """How often each row is there in an epoch; None is once each."""
         if self.weights is None:
-            return counts
-        there = np.flatnonzero(counts)
+            return None
+        counts = np.zeros(self.n_samples, np.int64)
+        there = np.setdiff1d(np.arange(self.n_samples), self.without, assume_unique=True)
         weights = to_tensor(self.weights[there], device=self.device)
         seen = np.bincount(to_numpy(visits(weights, rng)), minlength=len(there))
         counts[there] = seen

@@ -109,14 +109,16 @@ def test_names_come_from_the_file(X, tmp_path):
         model.transform(frame[list("hgfedcba")])
 
 
-def test_a_mapped_file_is_not_copied(X, tmp_path, monkeypatch):
+def test_a_large_array_is_not_copied(X, tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert streaming.source_of(mapped) is None  # small ones are
-    monkeypatch.setattr(streaming, "MAPPED", 1000)
-    assert isinstance(streaming.source_of(mapped), skae.data.Source)
+    assert streaming.source_of(mapped, None) is None  # small ones are
+    monkeypatch.setattr(streaming, "LARGE", 1000)
+    assert isinstance(streaming.source_of(mapped, None), skae.data.Source)
     expected = tiny(AutoencoderTransformer).fit(skae.data.from_memmap(X)).transform(X)
-    assert_array_equal(tiny(AutoencoderTransformer).fit(mapped).transform(mapped), expected)
+    for rows in (mapped, X):  # workers of joblib get files in the place of arrays
+        assert_array_equal(tiny(AutoencoderTransformer).fit(rows).transform(rows), expected)
+    assert streaming.source_of(X, [([0], [1])]) is None
 
 
 @pytest.mark.parametrize(
