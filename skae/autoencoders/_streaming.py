@@ -16,8 +16,11 @@ from skae.data._source import ArraySource, Survey
 from skae.nn import GaussianFill
 from skae.training import StreamedRows
 
-SAMPLE = 2**24
-"""Cells of the rows that are held: 128 MiB of float64."""
+SAMPLE = 2**23
+"""Cells of the rows that are held: 64 MiB of float64."""
+
+SAMPLE_ROWS = 1000
+"""How many rows these are at least."""
 
 START_ROWS = 200_000
 """Sparse rows that principal axes are found for."""
@@ -145,10 +148,10 @@ class StreamedTable(Table):
         if sample_weight is not None:
             there = np.broadcast_to(0.0, (n_samples, 1))
             weights = _check_sample_weight(sample_weight, there, ensure_non_negative=True)
-        n_kept = min(n_samples, max(1, SAMPLE // n_features))
+        n_kept = min(n_samples, max(SAMPLE_ROWS, SAMPLE // n_features))
         rng: Any = np.random.default_rng(0)
-        usable = n_samples if weights is None else np.flatnonzero(weights)
-        n_kept = min(n_kept, n_samples if weights is None else np.count_nonzero(weights))
+        usable: Any = n_samples if weights is None else np.flatnonzero(weights)
+        n_kept = min(n_kept, n_samples if weights is None else int(np.count_nonzero(weights)))
         rows = np.sort(rng.choice(usable, n_kept, replace=False, shuffle=False))
         survey = source.survey(rows, weights)
         refuse_empty_columns(survey.mean[None])

@@ -15,6 +15,11 @@ from skae.autoencoders import _table as table
 AUTOENCODERS = [E for E in public_estimators() if E is not skae.TabularAutoencoder]
 
 
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch):
+    monkeypatch.setattr(streaming, "SAMPLE_ROWS", 1)
+
+
 @pytest.fixture
 def X():
     rng = np.random.default_rng(0)
