@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
+from skae.autoencoders import BaseAutoencoder
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._table import checked
 from skae.outliers._default import default_estimator
@@ -147,8 +148,10 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, Storable, Bas
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._unfitted()).input_tags
-        tags.input_tags.sparse = False  # PCA is fitted on sparse rows, but does not score them
+        unfitted = self._unfitted()
+        tags.input_tags = get_tags(unfitted).input_tags
+        # PCA is fitted on sparse rows, but does not score them
+        tags.input_tags.sparse &= isinstance(last_step(unfitted), BaseAutoencoder)
         return tags
 
     @_fit_context(prefer_skip_nested_validation=False)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any
 
@@ -102,5 +102,6 @@ def slices(n_rows: int, at_most: int) -> list[slice]:
         At least one.
     """
     n_parts = ceil(n_rows / at_most)
-    ends = [n_rows * i // n_parts for i in range(n_parts + 1)]
+    length, n_longer = divmod(n_rows, n_parts)
+    ends = accumulate([length + 1] * n_longer + [length] * (n_parts - n_longer), initial=0)
     return [slice(*pair) for pair in pairwise(ends)]

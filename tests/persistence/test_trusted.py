@@ -26,8 +26,8 @@ def test_skops_stores_pipelines(Estimator, blobs):
 
 def test_every_trusted_type_is_one_of_skae():
     names = skae.io.trusted_types()
-    assert all(name.startswith("skae.autoencoders.") for name in names)
-    assert len(set(names)) == len(names) == len(public_estimators())
+    assert all(name.startswith(("skae.autoencoders.", "skae.outliers.")) for name in names)
+    assert len(set(names)) == len(names) == len(public_estimators()) + 1  # the detector
 
 
 def test_without_trust_skops_refuses(blobs):

@@ -71,11 +71,11 @@ def test_a_part_that_fails_after_others_leaves_no_gradient_behind(blobs, monkeyp
     expected = exact(AutoencoderTransformer, solver="sgd").fit(blobs)
     calls, loss = [], AutoencoderTransformer._module.loss
 
-    def fails_twice(module, x, rng):
+    def fails_twice(module, x, rng, weight):
         calls.append(len(x))
         if len(calls) in (1, 3):  # the whole batch, and the second of two parts
             raise ERRORS["cuda"]
-        return loss(module, x, rng)
+        return loss(module, x, rng, weight)
 
     monkeypatch.setattr(AutoencoderTransformer._module, "loss", fails_twice)
     with pytest.warns(RuntimeWarning):
