@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from contextlib import contextmanager
 
@@ -103,3 +104,31 @@ def holds(connection, path):
     with CheckpointFile(path, {}):
         connection.send("holding")
         connection.recv()
+
+
+def mapped(connection, path):
+    """Fit a file that is mapped to memory, and tell by how much the process grew at most."""
+    from skae.autoencoders import _streaming as streaming
+    from skae.training import _stream
+
+    streaming.LARGE, streaming.SAMPLE, _stream.BUFFER = 10**6, 2**18, 2**18
+    X = np.load(path, mmap_mode="r")
+    tiny(AutoencoderTransformer).fit(np.asarray(X[:1000]))  # what is imported late is there now
+    before, peak, done = anonymous(), [0], threading.Event()
+
+    def watch():
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    model = tiny(AutoencoderTransformer, max_iter=1, early_stopping=False).fit(X)
+    done.set()
+    watcher.join()
+    connection.send((peak[0] - before, model.n_samples_seen_))
+
+
+def anonymous():
+    """Bytes of memory that is no file's."""
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith("RssAnon"))

@@ -1,7 +1,9 @@
 """Memory that runs out, and memory that is given back."""
 
 import gc
+from pathlib import Path
 
+import children
 import numpy as np
 import psutil
 import pytest
@@ -164,3 +166,17 @@ def test_a_hundred_fits_leave_memory_as_it_was(blobs):
 
     before = fit(5)
     assert fit(25) - before < 5 * 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells memory by files apart")
+def test_a_mapped_file_is_never_in_memory_as_a_whole(tmp_path):
+    X = np.lib.format.open_memmap(
+        tmp_path / "x.npy", mode="w+", dtype=np.float32, shape=(2_000_000, 24)
+    )
+    for start in range(0, len(X), 100_000):
+        X[start : start + 100_000] = np.random.default_rng(start).normal(size=(100_000, 24))
+    X.flush()
+    with children.child(children.mapped, tmp_path / "x.npy") as (_, connection):
+        grown, n_rows = children.told(connection)
+    assert n_rows == 2_000_000
+    assert grown < 0.5 * X.nbytes
