@@ -27,13 +27,23 @@ from skae.autoencoders._identity import checkpoint_of
 from skae.autoencoders._keeping import Storable
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._model import Model
+from skae.autoencoders._namespaces import (
+    FollowsInput,
+    check_same_namespace,
+    floats_of,
+    has_gaps,
+    like,
+    numpy_dtype,
+    on_host,
+    readable,
+)
 from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._partial import PartialFitMixin
 from skae.autoencoders._reading import Reading
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
 from skae.autoencoders._streaming import refuse_lazy, source_of
-from skae.autoencoders._table import FLOATS, Table, no_rows
+from skae.autoencoders._table import Table, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
 from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
 from skae.training import (
@@ -52,6 +62,7 @@ class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
+    FollowsInput,
     ScoresMixin,
     PartialFitMixin,
     Storable,
@@ -63,7 +74,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = tags.input_tags.sparse = tags.array_api_support = True
         return tags
 
     @property
@@ -105,7 +116,8 @@ class BaseAutoencoder(
         self._check_architecture()
         source = source_of(X, self.cv)
         if source is None:
-            table = Table.of(self._checked(X, reset=True), sample_weight, self.cv, y)
+            rows = on_host(self._checked(X, reset=True))
+            table = Table.of(rows, on_host(sample_weight), self.cv, on_host(y))
         else:
             table = self._streamed(source, sample_weight)
         self._check_corruption(table.shape[1])
@@ -114,6 +126,7 @@ class BaseAutoencoder(
             self._fit(table, checkpoint)
         self.n_samples_seen_ = table.shape[0]
         self.__dict__.pop("_reservoir", None)
+        self._follow(X)
         return self
 
     def _fit(self, table: Table, checkpoint: Checkpoint) -> None:
@@ -278,7 +291,7 @@ class BaseAutoencoder(
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "transform")
         return self._map(self._canonical.encode, X, X.dtype)
 
     def inverse_transform(self, X):
@@ -307,7 +320,8 @@ class BaseAutoencoder(
     def _given_codes(self, X) -> np.ndarray:
         check_is_fitted(self)
         refuse_lazy(X, source_too=True)
-        X = check_array(X, dtype=FLOATS)
+        check_same_namespace(X, self, attribute="mean_", method="inverse_transform")
+        X = check_array(X, dtype=floats_of(X))
         if X.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} decodes codes of "
@@ -315,20 +329,22 @@ class BaseAutoencoder(
             )
         return X
 
-    def _rows(self, X) -> Any:
+    def _rows(self, X, method: str) -> Any:
         check_is_fitted(self)
         refuse_lazy(X, source_too=True)
+        check_same_namespace(X, self, attribute="mean_", method=method)
         return self._checked(X, reset=False)
 
     def _map(self, method: Callable, X: Any, dtype: Any, width: int = 0) -> np.ndarray:
         """Apply a method of the module to rows, in the given dtype, on the estimator's device."""
-        device = resolve_device(self.device)
-        dtype = np.dtype(dtype)
+        device, given, X = resolve_device(self.device), X, readable(X)
+        dtype = numpy_dtype(dtype)
         with plain_torch(grad=False):
             module, torch_dtype = self.module_, getattr(torch, dtype.name)
             if device.type != "cpu" or module.scale.dtype != torch_dtype:
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
-            if module.fill is not None and np.isnan(getattr(X, "data", X)).any():
+            if module.fill is not None and has_gaps(X):
                 width = max(width, module.fill.loadings.numel())  # of the regression for gaps
             width = max(width, self.n_features_in_, self.n_components_)
-            return map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
+            Y = map_rows(partial(method, module), X, dtype=dtype, width=width, device=device)
+        return like(Y, given)

@@ -5,6 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
+from skae.autoencoders._namespaces import get_namespace, like, numpy_dtype, on_host
 from skae.nn import Canonical
 from skae.training import to_numpy
 
@@ -89,18 +90,20 @@ class DenoisingAutoencoder(BottleneckAutoencoder):
         check_is_fitted(self)
         if n_passes < 1:
             raise ValueError(f"n_passes={n_passes!r} must be at least 1.")
-        X = self._rows(X)
-        missing = np.isnan(X)
-        seen = np.where(missing, self._filled(), X).astype(X.dtype)
-        given = missing.any(axis=1, keepdims=True) & ~missing
+        X = self._rows(X, "denoise")
+        xp, _ = get_namespace(X)
+        missing = xp.isnan(X)
+        filled = like(self._filled().astype(numpy_dtype(X.dtype)), X)
+        seen = xp.where(missing, filled, X)
+        given = xp.any(missing, axis=1, keepdims=True) & ~missing
         for _ in range(n_passes):
             estimate = self._map(Canonical.forward, seen, X.dtype)
-            seen = np.where(given, X, estimate)
+            seen = xp.where(given, X, estimate)
         return estimate
 
     def _filled(self) -> np.ndarray:
         """What stands for a missing cell at first: what the noise puts there, or the mean."""
         module = self.module_
         if module.autoencoder.corruption is None:
-            return self.mean_
+            return on_host(self.mean_)
         return to_numpy(module.autoencoder.corruption.filled() * module.scale + module.location)

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae.autoencoders._namespaces import on_host
 from skae.files import TreeError, pack, seal, write
 from skae.nn import Canonical, Weightless
 from skae.training import generator, to_numpy, to_tensor
@@ -31,7 +32,7 @@ class Storable:
     def __getstate__(self):
         """Arrays in place of the fitted module, and modules of the user's on the CPU."""
         state = {
-            name: deepcopy(value).cpu() if isinstance(value, nn.Module) else value
+            name: deepcopy(value).cpu() if isinstance(value, nn.Module) else on_host(value)
             for name, value in super().__getstate__().items()
             if name not in ("module_", "_reservoir")  # which is made of rows
         }

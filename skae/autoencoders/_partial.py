@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 
+from skae.autoencoders._namespaces import on_host
 from skae.autoencoders._streaming import refuse_lazy
 from skae.autoencoders._table import Table
 from skae.training import Checkpoint, plain_torch
@@ -50,6 +51,7 @@ class PartialFitMixin:
     """`partial_fit`; the estimator brings all that `fit` is made of."""
 
     _checked: Callable[..., Any]
+    _follow: Callable[[Any], None]
     _check_architecture: Callable[[], None]
     _check_corruption: Callable[[int], None]
     _check_bounds: Callable[[np.ndarray], None]
@@ -63,7 +65,7 @@ class PartialFitMixin:
     random_state: Any
     n_components_: int
     n_samples_seen_: int
-    mean_: np.ndarray
+    mean_: Any
     module_: Any
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -98,13 +100,14 @@ class PartialFitMixin:
         refuse_lazy(X, source_too=True)
         self._check_architecture()
         first = not hasattr(self, "module_")
-        X = self._checked(X, reset=first)
-        X = X.toarray() if hasattr(X, "toarray") else X
-        self._check_corruption(X.shape[1])
-        table = Table.of(X, sample_weight, None)
+        rows = on_host(self._checked(X, reset=first))
+        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+        self._check_corruption(rows.shape[1])
+        table = Table.of(rows, on_host(sample_weight), None)
         self._check_bounds(table.limits)
         with plain_torch(grad=False):
             self._fit_part(table, first)
+        self._follow(X)
         return self
 
     def _fit_part(self, table: Table, first: bool) -> None:
@@ -139,7 +142,8 @@ class PartialFitMixin:
         attributes = self._fitted_attributes(remembered, reading, units, architecture, fitted)
         n_seen = n_before + table.shape[0]
         share = table.shape[0] / n_seen
-        mean = table.mean if first else self.mean_ + share * (table.mean - self.mean_)
+        before = table.mean if first else on_host(self.mean_)
+        mean = before + share * (table.mean - before)
         self.__dict__.update(attributes)
         self.mean_ = mean.astype(table.X.dtype)
         self.n_samples_seen_, self._reservoir = n_seen, memory

@@ -9,6 +9,7 @@ import torch
 from sklearn.utils._set_output import _get_adapter_from_container
 from torch import Tensor
 
+from skae.autoencoders._namespaces import on_host
 from skae.nn import Canonical, shares_along_path
 
 
@@ -19,8 +20,8 @@ class ScoresMixin:
     _canonical: ClassVar[type[Canonical]]
     n_features_in_: int
     n_components_: int
-    _rows: Callable[[Any], np.ndarray]
-    _map: Callable[..., np.ndarray]
+    _rows: Callable[[Any, str], Any]
+    _map: Callable[..., Any]
 
     def score_samples(self, X):
         r"""Log-density of each row under the fitted model.
@@ -47,7 +48,7 @@ class ScoresMixin:
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "score_samples")
         log_density, width = self._log_density()
         return self._map(log_density, X, np.float64, width=width)
 
@@ -68,7 +69,8 @@ class ScoresMixin:
         log_density : float
             In nats per row; higher is better.
         """
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        log_density = on_host(self.score_samples(X))
+        return float(np.average(log_density, weights=on_host(sample_weight)))
 
     def explain(self, X):
         r"""Which cells make a row an outlier, and by how much.
@@ -103,7 +105,7 @@ class ScoresMixin:
         ----------
         .. [1] Sundararajan, Taly & Yan (2017). Axiomatic attribution for deep networks. ICML.
         """
-        rows = self._map(self._canonical.complete, self._rows(X), np.float64)
+        rows = self._map(self._canonical.complete, self._rows(X, "explain"), np.float64)
         log_density, width = self._log_density()
 
         def shares(module: Canonical, x: Tensor) -> Tensor:
@@ -136,7 +138,7 @@ class ScoresMixin:
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "reconstruction_error")
 
         def distance(module: Canonical, x: Tensor) -> Tensor:
             known = ~x.isnan()

@@ -13,6 +13,7 @@ from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._canonical import own_axes
 from skae.autoencoders._density import spike_and_slab
 from skae.autoencoders._documentation import variant
+from skae.autoencoders._namespaces import on_host
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._sizes import auto
 from skae.autoencoders._start import dictionary_of_rows
@@ -251,11 +252,11 @@ class SparseAutoencoder(BaseAutoencoder):
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "transform")
         if not self.sparse_output:
             return self._codes(X)
         step = max(1, DENSE_CELLS // self.n_components_)
-        chunks = [self._codes(X[i : i + step]) for i in range(0, X.shape[0], step)]
+        chunks = [on_host(self._codes(X[i : i + step])) for i in range(0, X.shape[0], step)]
         return sp.vstack([sp.csr_array(chunk) for chunk in chunks], format="csr")
 
     def inverse_transform(self, X):
@@ -284,7 +285,7 @@ class SparseAutoencoder(BaseAutoencoder):
         rows = (X[i : i + step].toarray() for i in range(0, X.shape[0], step))
         return np.vstack([super(SparseAutoencoder, self).inverse_transform(part) for part in rows])
 
-    def _codes(self, X: np.ndarray) -> np.ndarray:
+    def _codes(self, X: Any) -> Any:
         """Dense codes; a pursuit holds a row's atoms for each of its coefficients."""
         width = self.module_.autoencoder.n_nonzero_coefs * self.n_features_in_
         return self._map(Canonical.encode, X, X.dtype, width)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight
 
 from skae.autoencoders._missing import Whole
+from skae.autoencoders._namespaces import refuse_device_without_dispatch
 from skae.autoencoders._start import Units
 from skae.autoencoders._table import DENSE, FLOATS, Table, refuse_empty_columns
 from skae.data import Source
@@ -61,6 +62,7 @@ def refuse_lazy(X: Any, *, source_too: bool) -> None:
             "skae.data.transform_to_parquet(estimator, source, path), or pass each of "
             "source.blocks()."
         )
+    refuse_device_without_dispatch(X)
     kinds = {kind.__name__ for kind in type(X).__mro__}
     if type(X).__module__.partition(".")[0].startswith("dask"):
         kinds.add("Dask")

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skae.autoencoders._namespaces import floats_of
+
 FLOATS = (np.float64, np.float32)
 
 DENSE = 2**22
@@ -51,7 +53,7 @@ def checked(estimator: Any, X: Any, *, reset: bool, sparse: bool = True) -> Any:
         estimator,
         X,
         accept_sparse="csr" if sparse else False,
-        dtype=np.float32 if single else FLOATS,
+        dtype=np.float32 if single else floats_of(X),
         reset=reset,
         ensure_all_finite="allow-nan",
     )

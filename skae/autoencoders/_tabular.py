@@ -20,6 +20,7 @@ from skae.autoencoders._mixed import (
     mixed_density,
     root_mean_square,
 )
+from skae.autoencoders._namespaces import on_host
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._scores import framed
 from skae.autoencoders._table import FLOATS, checked, expanded
@@ -121,7 +122,7 @@ class TabularAutoencoder(BaseAutoencoder):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
+        tags.input_tags.sparse = tags.array_api_support = False
         return tags
 
     def __setstate__(self, state):
@@ -141,7 +142,7 @@ class TabularAutoencoder(BaseAutoencoder):
     def _checked(self, X, *, reset):
         if not reset and self._encoding is None:  # codes already
             return checked(self, X, reset=reset, sparse=False)
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        frame = nw.from_native(on_host(X), eager_only=True, pass_through=True)
         is_frame = isinstance(frame, nw.DataFrame)
         if not (reset or is_frame or self._columns.takes_arrays):
             raise ValueError(
@@ -151,7 +152,7 @@ class TabularAutoencoder(BaseAutoencoder):
         if is_frame:
             validate_data(self, X, skip_check_array=True, reset=reset)
         else:
-            frame = checked(self, X, reset=reset, sparse=False)
+            frame = checked(self, frame, reset=reset, sparse=False)
         if reset and not (self.warm_start and hasattr(self, "module_")):
             make = Columns.of_frame if is_frame else Columns.of_array
             found = make(frame, self.categorical_features)
@@ -305,7 +306,7 @@ class TabularAutoencoder(BaseAutoencoder):
         ValueError
             If X has columns other than those of `fit`, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "score_samples")
         log_density, width = self._log_density()
         return self._map(log_density, X, np.float64, width=width)
 
@@ -339,7 +340,7 @@ class TabularAutoencoder(BaseAutoencoder):
         ValueError
             If X has columns other than those of `fit`, or holds infinity.
         """
-        rows, width = self._rows(X), self._log_density()[1]
+        rows, width = self._rows(X, "explain"), self._log_density()[1]
 
         def shares(module: MixedCanonical, x: torch.Tensor) -> torch.Tensor:
             columns = module.columns
@@ -374,7 +375,6 @@ class TabularAutoencoder(BaseAutoencoder):
         ValueError
             If X has columns other than those of `fit`, or holds infinity.
         """
-        cells = self._map(MixedCanonical.cell_errors, self._rows(X), np.float64)
-        if per_cell:
-            return cells
-        return root_mean_square(cells)
+        rows = self._rows(X, "reconstruction_error")
+        cells = self._map(MixedCanonical.cell_errors, rows, np.float64)
+        return cells if per_cell else root_mean_square(cells)

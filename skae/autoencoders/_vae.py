@@ -1,7 +1,7 @@
 """The variational autoencoder: a latent variable model with a density and samples."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._canonical import own_axes
 from skae.autoencoders._documentation import variant
 from skae.autoencoders._draws import draws_for_bound, draws_for_elbo
+from skae.autoencoders._namespaces import like, numpy_dtype, on_host
 from skae.autoencoders._parameters import Parameters
 from skae.autoencoders._start import factor_model
 from skae.autoencoders._warnings import Idleness
@@ -195,17 +196,17 @@ class VAETransformer(BaseAutoencoder):
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        mean, std = self._posterior(X)
+        mean, std = self._posterior(X, "transform")
         return (mean, std) if return_std else mean
 
-    def _posterior(self, X) -> tuple[np.ndarray, np.ndarray]:
+    def _posterior(self, X, method: str) -> tuple[Any, Any]:
         def mean_and_std(module: Canonical, x: torch.Tensor) -> torch.Tensor:
             mean, log_var = module.autoencoder.posterior(module.standardize(x))
             return torch.hstack([module.code_map(mean), module.code_map((0.5 * log_var).exp())])
 
-        X = self._rows(X)
-        mean, std = np.hsplit(self._map(mean_and_std, X, X.dtype), 2)
-        return mean, std
+        X = self._rows(X, method)
+        Z = self._map(mean_and_std, X, X.dtype)
+        return Z[:, : self.n_components_], Z[:, self.n_components_ :]
 
     def _random_state(self, random_state) -> np.random.RandomState:
         return check_random_state(self.random_state if random_state is None else random_state)
@@ -232,11 +233,12 @@ class VAETransformer(BaseAutoencoder):
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        mean, std = self._posterior(X)
+        mean, std = self._posterior(X, "sample_posterior")
         random_state = check_random_state(
             self.random_state if random_state is None else random_state
         )
-        return mean + std * random_state.standard_normal(mean.shape).astype(mean.dtype)
+        noise = random_state.standard_normal(mean.shape).astype(numpy_dtype(mean.dtype))
+        return mean + std * like(noise, mean)
 
     def sample(self, n_samples=1, *, noise=True, random_state=None):
         """Draw new rows from the model.
@@ -276,7 +278,7 @@ class VAETransformer(BaseAutoencoder):
         def draw(module: Canonical, z: torch.Tensor) -> torch.Tensor:
             return module.autoencoder.draw(z, rng) * module.scale + module.location
 
-        return self._map(draw, Z, self.mean_.dtype)
+        return like(self._map(draw, Z, self.mean_.dtype), self.mean_)
 
     def score_samples(self, X, n_importance_samples=None):
         r"""Lower bound on the log-likelihood of each row.
@@ -316,9 +318,9 @@ class VAETransformer(BaseAutoencoder):
             If X has a number of columns other than ``n_features_in_``, holds infinity, or values
             outside [0, 1] under a Bernoulli likelihood, or `n_importance_samples` is less than 1.
         """
-        X = self._rows(X)
+        X = self._rows(X, "score_samples")
         if self.module_.autoencoder.log_noise is None:
-            self._check_bounds(X)
+            self._check_bounds(on_host(X))
         log_density, width = self._log_density(n_importance_samples)
         return self._map(log_density, X, np.float64, width=width)
 

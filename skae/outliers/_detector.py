@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, validate_dat
 
 from skae.autoencoders import BaseAutoencoder
 from skae.autoencoders._keeping import Storable
+from skae.autoencoders._namespaces import on_host
 from skae.autoencoders._table import checked
 from skae.outliers._default import default_estimator
 from skae.outliers._thresholds import n_alarms_of, refuse, tail_offset
@@ -244,7 +245,9 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, Storable, Bas
 
     @staticmethod
     def _scores_of(estimator: Any, X) -> np.ndarray:
-        scores = column_or_1d(estimator.score_samples(X), dtype=np.float64, input_name="scores")
+        scores = column_or_1d(
+            on_host(estimator.score_samples(X)), dtype=np.float64, input_name="scores"
+        )
         refuse(np.isnan(scores), scores, "NaN", "and NaN is neither high nor low")
         return scores
 

@@ -75,7 +75,7 @@ def map_rows(
     dtype: np.dtype,
     width: int,
     device: torch.device | str,
-) -> np.ndarray:
+) -> Any:
     """Apply a function of tensors to the rows of an array, chunk by chunk.
 
     Where memory runs out, the chunks become smaller.
@@ -84,7 +84,7 @@ def map_rows(
     ----------
     function : callable of a tensor of shape (n, n_columns)
         Gives a tensor with n rows.
-    X : ndarray or sparse array of shape (n_samples, n_columns)
+    X : ndarray, sparse array or Tensor of shape (n_samples, n_columns)
         Rows, at least one.
     dtype : np.dtype
         Of the computation and its result.
@@ -95,20 +95,24 @@ def map_rows(
 
     Returns
     -------
-    Y : ndarray with n_samples rows
-        A new array.
+    Y : ndarray or Tensor with n_samples rows
+        A new array; a tensor, on X's device, if X is one.
     """
 
-    def compute(rows: slice) -> np.ndarray:
+    def compute(rows: slice) -> Tensor:
         some = X[rows].toarray() if sp.issparse(X) else X[rows]
-        return to_numpy(function(to_tensor(some.astype(dtype, copy=False), device=device)))
+        if isinstance(X, Tensor):
+            return function(some.to(device, torch_dtype))
+        return function(to_tensor(some.astype(dtype, copy=False), device=device))
 
-    Y = np.empty(0)
+    torch_dtype = getattr(torch, np.dtype(dtype).name)
+    Y = torch.empty(0)
     for rows, y in Portion(rows_at_once(width)).map(compute, X.shape[0]):
         if rows.start == 0:
-            Y = np.empty((X.shape[0], *y.shape[1:]), dtype)
+            where = X.device if isinstance(X, Tensor) else "cpu"
+            Y = torch.empty((X.shape[0], *y.shape[1:]), dtype=torch_dtype, device=where)
         Y[rows] = y
-    return Y
+    return Y if isinstance(X, Tensor) else to_numpy(Y)
 
 
 def standardized(
