@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	MPLBACKEND=agg $(BIN)/python docs/examples/plot_pca_or_autoencoder.py
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -16,6 +16,14 @@ from skae.autoencoders import BaseAutoencoder
 torch.set_num_threads(1)  # small networks are faster on one
 
 
+@pytest.fixture(autouse=True)
+def same_modules():
+    """Modules that a test makes, as a user does, draw their weights from the global generator."""
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(0)
+        yield
+
+
 def tiny(Estimator, n_components=2, **parameters):
     """An estimator that fits in a few milliseconds, and still trains."""
     fast = {"max_iter": 3, "hidden_layer_sizes": (8,), "cv": None, "random_state": 0}
