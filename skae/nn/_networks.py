@@ -130,9 +130,24 @@ class DenseNetwork(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
-        for layer, norm in zip(self.layers, self.norms, strict=False):
-            x = dropout(self.activation(norm(layer(x))), self.dropout, rng)
-        return self.layers[-1](x)
+        for i in range(len(self.layers)):
+            x = self.layer(i, x, rng)
+        return x
+
+    def layer(self, i: int, x: Tensor, rng: Generator | None = None) -> Tensor:
+        """What the layer of some number, with all that follows it, makes of its input."""
+        y = self.layers[i](x)
+        if i == len(self.norms):
+            return y
+        return dropout(self.activation(self.norms[i](y)), self.dropout, rng)
+
+    def parameters_of(self, i: int) -> list[nn.Parameter]:
+        """All that moves in the layer of some number."""
+        return [
+            p
+            for part in (*self.layers[i : i + 1], *self.norms[i : i + 1])
+            for p in part.parameters()
+        ]
 
 
 class ForeignNetwork(nn.Module):
