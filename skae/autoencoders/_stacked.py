@@ -25,7 +25,8 @@ class StackedAutoencoder(BottleneckAutoencoder):
     that do best on held-out rows, whichever phase they are from, and PCA if none does better. The
     phases share `max_iter` evenly. With `corruption` this is the stacked denoising autoencoder;
     deeper layers then restore what the layers below make of the clean row, where [2]_ spoils their
-    input itself.
+    input itself. Layers with a shortcut, by `residual`, give back their input from the start, and
+    have nothing to learn alone.
 
     Parameters
     ----------

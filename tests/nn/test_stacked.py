@@ -60,6 +60,14 @@ def test_the_last_phase_moves_everything(x):
     assert moved(module, x, 4) == dict(make().named_parameters()).keys()
 
 
+def test_layers_with_a_shortcut_give_back_their_input_from_the_start(x):
+    module = make(residual=True)
+    assert module.layer_loss(2, x, None)["reconstruction"] == 0
+    assert module.layer_loss(1, x, None)["reconstruction"] > 0
+    gains = {name for name, w in module.named_parameters() if any(w is p for p in module.pair(2))}
+    assert {"encoder.network.joins.2.gains", "decoder.network.joins.1.gains"} <= gains
+
+
 @pytest.mark.parametrize("sizes", [(), (3,)])
 @pytest.mark.parametrize("linear_path", [True, False])
 def test_a_network_of_one_layer_has_no_phases_of_its_own(sizes, linear_path):
