@@ -55,6 +55,8 @@ def test_shortcuts_change_nothing_of_the_start(tied_weights, x):
 def test_shortcuts_lead_past_layers_of_the_same_width(x):
     """By hand: the gains of two layers out of five."""
     settings = {"hidden_layer_sizes": (6, 6, 5, 5), "linear_path": False}
+    square = make(hidden_layer_sizes=(4,), residual=True).encoder.network
+    assert not list(square.joins.parameters())  # data are no hidden layer
     network = make(**settings, residual=True).encoder.network
     assert set(dict(network.named_parameters())) >= {"joins.1.gains", "joins.3.gains"}
     assert len(list(network.joins.parameters())) == 2
