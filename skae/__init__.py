@@ -6,6 +6,7 @@ from skae.autoencoders import (
     AutoencoderTransformer,
     DenoisingAutoencoder,
     SparseAutoencoder,
+    StackedAutoencoder,
     TabularAutoencoder,
     VAETransformer,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
+    "StackedAutoencoder",
     "TabularAutoencoder",
     "VAETransformer",
     "__version__",

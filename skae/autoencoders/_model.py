@@ -84,6 +84,7 @@ class Model(Parameters):
                 "decoder_layer_sizes": tuple(decoder),
                 "activation": auto(self.activation, activation, n_samples),
                 "normalization": self.normalization,
+                "residual": self.residual,
                 "dropout": auto(self.dropout, dropout_rate, n_samples, n_features),
                 "weight_init": self.weight_init,
                 "tied_weights": self.tied_weights,

@@ -42,6 +42,10 @@ class Parameters:
         quadratic up to the root mean square of the centred data.
     normalization : {"layer", "batch"} or None, default=None
         What stands before each activation.
+    residual : bool, default=False
+        Whether each layer between hidden layers of the same width adds to its input rather than
+        replaces it, by gains that it learns and that start at zero. Networks of twenty layers then
+        train as well as those of four.
     dropout : "auto" or float in [0, 1), default="auto"
         Share of hidden units zeroed in a training step. "auto" is 0.2 for tables of up to ten rows
         a feature, less for longer ones, and 0 from 40 rows a feature or 1,000 rows.
@@ -178,6 +182,7 @@ class Parameters:
     activation: str = "auto"
     loss: str = "squared_error"
     normalization: str | None = None
+    residual: bool = False
     dropout: float | str = "auto"
     tied_weights: bool = False
     init: str = "pca"
@@ -221,6 +226,7 @@ class Parameters:
         "activation": [StrOptions({"auto", *ACTIVATIONS})],
         "loss": [StrOptions(set(RECONSTRUCTIONS))],
         "normalization": [StrOptions({name for name in NORMALIZATIONS if name}), None],
+        "residual": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "tied_weights": ["boolean"],
         "init": [StrOptions({"pca", "random"})],

@@ -21,6 +21,7 @@ from skae.nn._networks import (
     coders,
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
+from skae.nn._stacked import StackedAutoencoder
 from skae.nn._tensors import Tensors
 from skae.nn._variational import VariationalAutoencoder
 from skae.nn._weightless import Weightless
@@ -52,6 +53,7 @@ __all__ = [
     "Reconstruction",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
+    "StackedAutoencoder",
     "Tensors",
     "Turn",
     "VariationalAutoencoder",

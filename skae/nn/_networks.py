@@ -98,6 +98,38 @@ def dropout(x: Tensor, rate: float, rng: Generator | None) -> Tensor:
     return x * torch.empty_like(x).bernoulli_(1 - rate, generator=rng).div_(1 - rate)
 
 
+class Shortcut(nn.Module):
+    r"""Adds what a layer makes of its input to the input, :math:`h + \gamma \odot y`.
+
+    The gains start at zero, so that a network is as shallow as it can be at first, whatever its
+    depth, and each layer learns how much to add ([1]_, with a gain for each unit [2]_).
+
+    Parameters
+    ----------
+    width : int
+        Of the layer's input and output.
+
+    References
+    ----------
+    .. [1] Bachlechner et al. (2021). ReZero is all you need: fast convergence at large depth. UAI.
+    .. [2] Touvron et al. (2021). Going deeper with image transformers, section 2. ICCV.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.gains = nn.Parameter(torch.zeros(width, dtype=torch.float64, device="cpu"))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + self.gains * y
+
+
+class NoShortcut(nn.Module):
+    """Goes on with what the layer has made, as plain networks do."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return y
+
+
 class DenseNetwork(nn.Module):
     """Affine layers with normalisation, activation and dropout between them.
 
@@ -111,28 +143,49 @@ class DenseNetwork(nn.Module):
         What stands between an affine map and its activation.
     dropout : float in [0, 1)
         Share of hidden units that are zeroed in a training step.
+    residual : bool, default=False
+        Whether there is a `Shortcut` past each layer between hidden ones of the same width.
     """
 
     def __init__(
         self,
-        layers: Sequence[nn.Module],
+        layers: Sequence[Any],
         *,
         activation: str,
         normalization: str | None,
         dropout: float,
+        residual: bool = False,
     ):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList(
             NORMALIZATIONS[normalization](layer.out_features, device="cpu") for layer in layers[:-1]
         ).double()
+        self.joins = nn.ModuleList(
+            Shortcut(layer.out_features)
+            if residual and i > 0 and layer.in_features == layer.out_features
+            else NoShortcut()
+            for i, layer in enumerate(layers[:-1])
+        )
         self.activation = ACTIVATIONS[activation]()
         self.dropout = dropout
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
-        for layer, norm in zip(self.layers, self.norms, strict=False):
-            x = dropout(self.activation(norm(layer(x))), self.dropout, rng)
-        return self.layers[-1](x)
+        for i in range(len(self.layers)):
+            x = self.layer(i, x, rng)
+        return x
+
+    def layer(self, i: int, x: Tensor, rng: Generator | None = None) -> Tensor:
+        """What the layer of some number, with all that follows it, makes of its input."""
+        y = self.layers[i](x)
+        if i == len(self.norms):
+            return y
+        return self.joins[i](x, dropout(self.activation(self.norms[i](y)), self.dropout, rng))
+
+    def parameters_of(self, i: int) -> list[nn.Parameter]:
+        """All that moves in the layer of some number."""
+        parts = (self.layers, self.norms, self.joins)
+        return [p for part in parts for one in part[i : i + 1] for p in one.parameters()]
 
 
 class ForeignNetwork(nn.Module):
@@ -202,6 +255,7 @@ def coders(
     custom: tuple[nn.Module | None, nn.Module | None],
     rng: Generator,
     n_outputs: int | None = None,
+    residual: bool = False,
 ) -> tuple[Coder, Coder]:
     """An encoder and a decoder for tables.
 
@@ -211,7 +265,7 @@ def coders(
         Widths of the data and of the code.
     hidden_layer_sizes, decoder_layer_sizes : sequence of int
         Hidden widths of the encoder and of the decoder, in the order that data meet them.
-    activation, normalization, dropout
+    activation, normalization, dropout, residual
         See `DenseNetwork`.
     weight_init : {"xavier", "he"}
         See `linear`.
@@ -245,7 +299,11 @@ def coders(
         if linear_path and len(layers) == 1:
             return None  # one more affine map would only say what the linear path says
         return DenseNetwork(
-            layers, activation=activation, normalization=normalization, dropout=dropout
+            layers,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
         )
 
     n_outputs = n_outputs or n_components

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, cos, isfinite, pi
 from typing import Any
 
@@ -65,8 +66,14 @@ class Observer:
         """Called before each epoch."""
 
     def epoch_ends(self, record: Record) -> bool:
-        """Called after each epoch; True ends the phase."""
+        """Called after each epoch; True ends training."""
         return False
+
+
+def shares(n_epochs: int, n_phases: int) -> list[int]:
+    """How many epochs each phase gets: as many, or the last ones one more."""
+    ends = [i * n_epochs // n_phases for i in range(n_phases + 1)]
+    return [stop - start for start, stop in pairwise(ends)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +137,8 @@ class Trainer:
         rows : Rows
             What to learn from.
         n_epochs : int
-            Length of each phase's schedule, in passes over the rows.
+            Passes over the rows; the phases share them evenly, the last ones first, each with a
+            schedule of its own.
         rng : torch.Generator
             Of everything random in training, on the rows' device.
         foreign : sequence of torch.Generator
@@ -138,9 +146,9 @@ class Trainer:
         held_out : HeldOut or None
             What the weights are chosen by.
         stop : callable of the Record so far
-            Asked after every epoch whether the phase ends here.
+            Asked before the first and after every epoch whether training ends here.
         observer : Observer or None
-            Told of every epoch, and may end the phase, too.
+            Told of every epoch, and may end training, too.
         checkpoint : Checkpoint or None
             Shown the run before every epoch, and may take it to where it stood before.
 
@@ -155,12 +163,13 @@ class Trainer:
         checkpoint.resume(run)
         try:
             with plain_torch(grad=True), threads_for(self._work(module)):
-                phases = module.phases()
-                while run.phase < len(phases) and not (record.ended or stop(record)):
-                    turns = phases[run.phase]
-                    for epoch in self._epochs(run, rows, turns, n_epochs, observer, checkpoint):
+                phases, enough = module.phases(), stop(record)
+                while run.phase < len(phases) and not (record.ended or enough):
+                    turns, length = phases[run.phase], shares(n_epochs, len(phases))[run.phase]
+                    for epoch in self._epochs(run, rows, turns, length, observer, checkpoint):
                         record.add(*epoch)
-                        if observer.epoch_ends(record) or stop(record):
+                        enough = observer.epoch_ends(record) or stop(record)
+                        if enough:
                             break
                     run.next_phase()
         except KeyboardInterrupt:

@@ -310,3 +310,22 @@ class TestHostileInput:
         with pytest.warns(ConvergenceWarning, match="Pass a lower learning_rate_init"):
             model.fit(blobs)
         assert np.isfinite(model.score_samples(blobs)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Collapse")  # of twenty layers without
+def test_with_shortcuts_twenty_layers_train_as_well_as_four(digits):
+    scores = {}
+    for residual, depth in ((True, 4), (True, 20), (False, 20)):
+        model = AutoencoderTransformer(
+            8,
+            hidden_layer_sizes=(32,) * depth,
+            residual=residual,
+            init="random",
+            batch_size=64,
+            max_iter=12,
+            refit=False,
+            random_state=0,
+        ).fit(digits[:1300])
+        scores[residual, depth] = model.validation_scores_[model.best_iter_]
+    assert scores[True, 20] > scores[True, 4] - 0.02
+    assert scores[False, 20] < scores[True, 20] - 0.2

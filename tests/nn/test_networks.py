@@ -43,6 +43,35 @@ def test_every_network_starts_as_its_linear_path(activation, tied_weights, norma
 
 
 @pytest.mark.parametrize("tied_weights", [False, True])
+def test_shortcuts_change_nothing_of_the_start(tied_weights, x):
+    deep = {"hidden_layer_sizes": (5, 5, 5), "decoder_layer_sizes": (5, 5, 5)}
+    module = make(tied_weights=tied_weights, residual=True, **deep)
+    axes = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64))[0].T
+    module.start_at(x.mean(dim=0), axes)
+    expected = x.mean(dim=0) + (x - x.mean(dim=0)) @ axes.T @ axes
+    torch.testing.assert_close(module.decode(module.encode(x)), expected)
+
+
+def test_shortcuts_lead_past_layers_of_the_same_width(x):
+    """By hand: the gains of two layers out of five."""
+    settings = {"hidden_layer_sizes": (6, 6, 5, 5), "linear_path": False}
+    square = make(hidden_layer_sizes=(4,), residual=True).encoder.network
+    assert not list(square.joins.parameters())  # data are no hidden layer
+    network = make(**settings, residual=True).encoder.network
+    assert set(dict(network.named_parameters())) >= {"joins.1.gains", "joins.3.gains"}
+    assert len(list(network.joins.parameters())) == 2
+    layers = network.layers
+    torch.testing.assert_close(
+        network(x), layers[4](torch.relu(layers[2](torch.relu(layers[0](x)))))
+    )
+    gains = torch.arange(1.0, 7.0, dtype=torch.float64)
+    network.joins[1].gains.data.copy_(gains)
+    h = torch.relu(layers[0](x))
+    h = h + gains * torch.relu(layers[1](h))
+    torch.testing.assert_close(network(x), layers[4](torch.relu(layers[2](h))))
+
+
+@pytest.mark.parametrize("tied_weights", [False, True])
 def test_a_silent_network_still_gets_gradients(tied_weights, x):
     module = make(tied_weights=tied_weights)
     sum(module.loss(x, torch.Generator()).values()).backward()

@@ -46,6 +46,16 @@ class TwoPlayers(nn.Module):
         return (x_hat - x).square().sum(dim=1)
 
 
+class ThreePhases(TwoPlayers):
+    """Both numbers move in each, and the loss has the phase's name."""
+
+    def __init__(self):
+        super().__init__([])
+
+    def phases(self):
+        return [[Turn([self.a, self.b], self.distance(name))] for name in "abc"]
+
+
 @pytest.fixture
 def x():
     return torch.ones(20, 1)
@@ -74,9 +84,31 @@ def test_a_turn_moves_only_its_own_parameters(x):
 
 def test_turns_alternate_on_each_batch_and_phases_follow_each_other(x):
     module = TwoPlayers([["a", "b"], ["b"]])
-    record = run(module, x)
+    record = run(module, x, 2)
     assert module.seen == ["a", "b"] * 3 + ["b"] * 3
     assert [set(losses) for losses in record.losses] == [{"a", "b"}, {"b"}]
+
+
+def test_phases_share_the_epochs_and_the_last_ones_come_first(x):
+    for n_epochs, phases in ((1, "c"), (2, "bc"), (3, "abc"), (5, "abbcc")):
+        record = run(ThreePhases(), x, n_epochs)
+        assert [next(iter(losses)) for losses in record.losses] == list(phases)
+
+
+def test_each_phase_has_a_schedule_of_its_own(x):
+    record = run(ThreePhases(), x, 6, learning_rate="exponential")
+    rates = [steps["learning_rate"] for steps in record.steps]
+    assert rates[0] == rates[2] == rates[4] > rates[1] == rates[3] == rates[5]
+
+
+@pytest.mark.parametrize("who", ["observer", "stop"])
+def test_what_ends_a_phase_early_ends_training(x, who):
+    class Content(Observer):
+        def epoch_ends(self, record):
+            return len(record.losses) == 1  # and not again
+
+    enough = {"observer": Content()} if who == "observer" else {"stop": lambda r: r.losses[0:1]}
+    assert len(run(ThreePhases(), x, 6, **enough).losses) == 1
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
