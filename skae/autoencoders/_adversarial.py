@@ -66,11 +66,12 @@ class AdversarialAutoencoder(PriorAutoencoder):
         "discriminator_layer_sizes": ["array-like"],
     }
 
+    _layer_sizes = (*PriorAutoencoder._layer_sizes, "discriminator_layer_sizes")
     _module = AdversarialModule
 
     def _architecture(self, shape, noise, n_components):
         architecture = super()._architecture(shape, noise, n_components)
-        architecture["module"]["discriminator"] = tuple(self.discriminator_layer_sizes)
+        architecture["module"]["discriminator"] = list(self.discriminator_layer_sizes)
         return architecture
 
     @classmethod

@@ -12,7 +12,7 @@ from skae.autoencoders._start import Axes
 from skae.autoencoders._warnings import Idleness, silent_components
 from skae.nn import ContractiveAutoencoder as ContractiveModule
 
-FAINT = 0.01
+FAINT = 1e-3
 """Least share of a principal component that the start lets through."""
 
 

@@ -1,5 +1,6 @@
 """Autoencoders whose codes, of all rows together, follow a prior."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -156,7 +157,10 @@ class AdversarialAutoencoder(PriorAutoencoder):
     ) -> dict[str, Tensor]:
         """What the adversary minimises: its surprise at where codes are from."""
         with torch.no_grad():  # the adversary does not teach the encoder in its own turn
-            z = self.encode(self.corrupt(x, rng, weight)[0], rng)
+            seen, weight = self.corrupt(x, rng, weight)
+            z = self.encode(seen, rng)
+            if self.trim > 0:  # what does not teach the coders does not teach their adversary
+                z = z[self.teaching(self.compare(self.output(z, rng), x, weight))]
         drawn = PRIORS[self.prior](z.shape, rng).to(z.dtype)
         of_rows, of_prior = self.discriminator(torch.cat([z, drawn]))[:, 0].chunk(2)
         return {"discriminator": (F.softplus(of_rows) + F.softplus(-of_prior)).mean()}
@@ -168,14 +172,14 @@ class AdversarialAutoencoder(PriorAutoencoder):
         return [[Turn(adversary, self.discrimination), Turn(list(own), self.loss)]]
 
 
-def discriminator(n_components: int, widths: tuple[int, ...], rng: Generator) -> DenseNetwork:
+def discriminator(n_components: int, widths: Sequence[int], rng: Generator) -> DenseNetwork:
     """A network that tells codes apart, and says nothing at first.
 
     Parameters
     ----------
     n_components : int
         Width of the code.
-    widths : tuple of int
+    widths : sequence of int
         Hidden widths.
     rng : torch.Generator
         Where the weights come from.
