@@ -14,11 +14,12 @@ class AdversarialAutoencoder(PriorAutoencoder):
     r"""Autoencoder whose codes an adversary cannot tell from draws of a prior.
 
     .. math:: \max_D \; \mathbb{E}_{z \sim p} \log \sigma\bigl(D(z)\bigr)
-        + \mathbb{E}_x \log \sigma\bigl(-D(f(x))\bigr), \qquad
+        + \mathbb{E}_x \log \sigma\bigl(-D(f(x))\bigr)
+        - \tfrac12 \mathbb{E} \|\nabla D\|^2, \qquad
         \min_{f, g} \; \mathbb{E}_x \Bigl[ \ell\bigl(g(f(x)), x\bigr)
         - \lambda\, d\, \log \sigma\bigl(D(f(x))\bigr) \Bigr]
 
-    with d features. On each batch the adversary takes its turn and then the coders take theirs; no
+    with d features; the charge for slopes keeps the two from running in circles. On each batch the adversary takes its turn and then the coders take theirs; no
     turn moves the other's weights. New rows are decoded draws. The start is PCA with components of
     unit variance, whose mean and covariance are the prior's, and an adversary that says nothing.
 
@@ -44,6 +45,8 @@ class AdversarialAutoencoder(PriorAutoencoder):
     References
     ----------
     .. [1] Makhzani et al. (2015). Adversarial autoencoders. arXiv:1511.05644.
+    .. [2] Mescheder, Geiger & Nowozin (2018). Which training methods for GANs do actually
+       converge? ICML.
 
     Examples
     --------

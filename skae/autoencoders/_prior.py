@@ -60,8 +60,9 @@ class PriorAutoencoder(BottleneckAutoencoder):
     @staticmethod
     def _linear_start(X, n_components, module, random_state):
         axes = BottleneckAutoencoder._linear_start(X, n_components, module, random_state)
-        std = np.sqrt(np.square((X - axes.mean) @ axes.reader.T).mean(axis=0))
-        return (*axes, np.maximum(std, FAINTEST * std.max() or 1.0))
+        std = np.sqrt(np.square((X - axes.mean) @ axes.reader.T).mean(axis=0))[:, None]
+        divisor = np.maximum(std, FAINTEST * std.max() or 1.0)
+        return axes._replace(components=std * axes.components, reader=axes.reader / divisor)
 
     def _code_unit(self, units):
         return 1.0  # that of the prior

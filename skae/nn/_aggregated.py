@@ -14,6 +14,10 @@ from skae.nn._networks import DenseNetwork, linear
 from skae.nn._priors import PRIORS, to_prior
 
 
+TEMPER = 1.0
+"""Charge for an adversary's squared slopes, halved: without it players run in circles."""
+
+
 class PriorAutoencoder(Autoencoder):
     r"""Codes that start with the mean and the variances of a prior.
 
@@ -72,25 +76,27 @@ class PriorAutoencoder(Autoencoder):
 
     @torch.no_grad()
     def start_at(  # type: ignore[override]
-        self, mean: Tensor, axes: Tensor, seen_mean: Tensor, reader: Tensor, std: Tensor
+        self, mean: Tensor, loadings: Tensor, seen_mean: Tensor, reader: Tensor
     ) -> None:
-        r"""Start at a linear autoencoder whose codes have unit variance.
-
-        .. math:: z_j = a_j^\top (\tilde x - \tilde\mu) / s_j, \qquad
-            \hat x = \mu + \sum_j s_j v_j z_j
+        r"""Start at a linear autoencoder, :math:`z = A (\tilde x - \tilde\mu)` and
+        :math:`\hat x = \mu + W^\top z`, whose codes have the prior's variance.
 
         Parameters
         ----------
-        mean, axes, seen_mean, reader
-            See `Autoencoder.start_at`.
-        std : Tensor of shape (n_components,)
-            :math:`s`, the standard deviation of each code, positive.
+        mean : Tensor of shape (n_features,)
+            :math:`\mu`, of the data.
+        loadings : Tensor of shape (n_components, n_features)
+            :math:`W`.
+        seen_mean : Tensor of shape (n_features,)
+            :math:`\tilde\mu`, of what the encoder sees.
+        reader : Tensor of shape (n_components, n_features)
+            :math:`A`.
         """
-        self.reader.copy_(reader / std[:, None])
-        self.offset.copy_(-self.reader @ seen_mean)
+        self.reader.copy_(reader)
+        self.offset.copy_(-reader @ seen_mean)
         output, slope = self.reconstruction.inverse_link(mean)
         self.mean.copy_(output)
-        self.loadings.copy_(slope * axes * std[:, None])
+        self.loadings.copy_(slope * loadings)
         zero = mean.new_zeros(())
         self.set_paths((zero, zero), (zero, zero))
 
@@ -121,7 +127,8 @@ class AdversarialAutoencoder(PriorAutoencoder):
     r"""Codes that an adversary cannot tell from the prior.
 
     .. math:: \max_D \; \mathbb{E}_{z \sim p} \log \sigma(D(z))
-        + \mathbb{E}_x \log \sigma\bigl(-D(f(x))\bigr), \qquad
+        + \mathbb{E}_x \log \sigma\bigl(-D(f(x))\bigr)
+        - \tfrac12 \mathbb{E} \|\nabla D\|^2, \qquad
         \min_{f, g} \; \mathbb{E}_x\, \ell\bigl(g(f(x)), x\bigr)
         - \lambda\, d\, \mathbb{E}_x \log \sigma\bigl(D(f(x))\bigr)
 
@@ -135,7 +142,8 @@ class AdversarialAutoencoder(PriorAutoencoder):
     References
     ----------
     .. [1] Makhzani et al. (2015). Adversarial autoencoders. arXiv:1511.05644.
-    .. [2] Goodfellow et al. (2014). Generative adversarial nets, section 3. NeurIPS.
+    .. [2] Mescheder, Geiger & Nowozin (2018). Which training methods for GANs do actually
+       converge? Section 4.1. ICML.
     """
 
     def __init__(self, encoder, decoder, *, discriminator: nn.Module, **settings: Any):
@@ -155,15 +163,21 @@ class AdversarialAutoencoder(PriorAutoencoder):
     def discrimination(
         self, x: Tensor, rng: Generator, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """What the adversary minimises: its surprise at where codes are from."""
+        """What the adversary minimises: its surprise at where codes are from, and its slopes."""
         with torch.no_grad():  # the adversary does not teach the encoder in its own turn
             seen, weight = self.corrupt(x, rng, weight)
             z = self.encode(seen, rng)
             if self.trim > 0:  # what does not teach the coders does not teach their adversary
                 z = z[self.teaching(self.compare(self.output(z, rng), x, weight))]
         drawn = PRIORS[self.prior](z.shape, rng).to(z.dtype)
-        of_rows, of_prior = self.discriminator(torch.cat([z, drawn]))[:, 0].chunk(2)
-        return {"discriminator": (F.softplus(of_rows) + F.softplus(-of_prior)).mean()}
+        both = torch.cat([z, drawn]).requires_grad_()
+        odds = self.discriminator(both)[:, 0]
+        of_rows, of_prior = odds.chunk(2)
+        (slope,) = torch.autograd.grad(odds.sum(), both, create_graph=True)
+        return {
+            "discriminator": (F.softplus(of_rows) + F.softplus(-of_prior)).mean(),
+            "temper": 0.5 * TEMPER * slope.square().sum(dim=1).mean(),
+        }
 
     def phases(self) -> list[list[Turn]]:
         coders = [*self.encoder.parameters(), *self.decoder.parameters()]

@@ -6,6 +6,8 @@ from math import cos, exp
 import pytest
 import torch
 from test_networks import PLAIN
+from torch.func import jacrev, vmap
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from skae.nn import PRIORS, AdversarialAutoencoder, WassersteinAutoencoder, coders, discriminator
 from skae.nn._priors import MAX_ROWS, SCALES, squared_mmd, to_prior
@@ -159,6 +161,21 @@ def test_the_coders_turn_wants_to_fool_the_adversary():
     charge = module.penalty(rows(), z, generator())["adversarial"]
     (gradient,) = torch.autograd.grad(charge.sum(), z)
     assert charge.shape == (9,) and (gradient < 0).all()
+
+
+def test_the_adversary_is_charged_for_its_slopes():
+    module, x = adversarial(), rows()
+    with torch.no_grad():
+        module.discriminator.layers[-1].weight.fill_(0.3)
+    terms = module.discrimination(x, generator())
+    z = module.encode(x)
+    both = torch.cat([z, PRIORS["gaussian"](z.shape, generator())])
+    slopes = vmap(jacrev(lambda code: module.discriminator(code[None])[0, 0]))(both)
+    torch.testing.assert_close(terms["temper"], 0.5 * slopes.square().sum(dim=1).mean())
+    odds = module.discriminator(both)[:, 0]
+    truth = torch.cat([torch.zeros(9), torch.ones(9)]).double()
+    expected = 2 * binary_cross_entropy_with_logits(odds, truth)
+    torch.testing.assert_close(terms["discriminator"], expected)
 
 
 def test_rows_that_do_not_teach_do_not_teach_the_adversary():
