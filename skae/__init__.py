@@ -3,22 +3,28 @@
 from skae import data, io, onnx
 from skae._version import __version__
 from skae.autoencoders import (
+    AdversarialAutoencoder,
     AutoencoderTransformer,
+    ContractiveAutoencoder,
     DenoisingAutoencoder,
     SparseAutoencoder,
     StackedAutoencoder,
     TabularAutoencoder,
     VAETransformer,
+    WassersteinAutoencoder,
 )
 from skae.persistence import load
 
 __all__ = [
+    "AdversarialAutoencoder",
     "AutoencoderTransformer",
+    "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TabularAutoencoder",
     "VAETransformer",
+    "WassersteinAutoencoder",
     "__version__",
     "data",
     "io",

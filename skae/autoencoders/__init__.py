@@ -1,19 +1,25 @@
 """The estimators, one file for each."""
 
+from skae.autoencoders._adversarial import AdversarialAutoencoder
 from skae.autoencoders._autoencoder import AutoencoderTransformer
 from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._contractive import ContractiveAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
 from skae.autoencoders._sparse import SparseAutoencoder
 from skae.autoencoders._stacked import StackedAutoencoder
 from skae.autoencoders._tabular import TabularAutoencoder
 from skae.autoencoders._vae import VAETransformer
+from skae.autoencoders._wasserstein import WassersteinAutoencoder
 
 __all__ = [
+    "AdversarialAutoencoder",
     "AutoencoderTransformer",
     "BaseAutoencoder",
+    "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TabularAutoencoder",
     "VAETransformer",
+    "WassersteinAutoencoder",
 ]

@@ -215,6 +215,8 @@ class Parameters:
     random_state: int | np.random.RandomState | None = None
     verbose: int = 0
 
+    _layer_sizes: ClassVar[tuple[str, ...]] = ("hidden_layer_sizes", "decoder_layer_sizes")
+
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -272,7 +274,7 @@ class Parameters:
 
     def _check_architecture(self) -> None:
         """Refuse what no single range can."""
-        for name in ("hidden_layer_sizes", "decoder_layer_sizes"):
+        for name in self._layer_sizes:
             widths = getattr(self, name)
             if widths is None or isinstance(widths, str):
                 continue

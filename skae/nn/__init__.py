@@ -1,8 +1,14 @@
 """Modules and losses: torch only."""
 
+from skae.nn._aggregated import (
+    AdversarialAutoencoder,
+    WassersteinAutoencoder,
+    discriminator,
+)
 from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._completion import Completion, Correction
+from skae.nn._contractive import ContractiveAutoencoder
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
@@ -20,6 +26,7 @@ from skae.nn._networks import (
     ForeignNetwork,
     coders,
 )
+from skae.nn._priors import PRIORS
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._stacked import StackedAutoencoder
 from skae.nn._tensors import Tensors
@@ -31,15 +38,18 @@ __all__ = [
     "CORRUPTIONS",
     "LIKELIHOODS",
     "NORMALIZATIONS",
+    "PRIORS",
     "RECONSTRUCTIONS",
     "SPARSITIES",
     "WEIGHT_INITS",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "Canonical",
     "CodeMap",
     "CodeOrder",
     "Coder",
     "Completion",
+    "ContractiveAutoencoder",
     "Correction",
     "Corruption",
     "DenseNetwork",
@@ -57,8 +67,10 @@ __all__ = [
     "Tensors",
     "Turn",
     "VariationalAutoencoder",
+    "WassersteinAutoencoder",
     "Weightless",
     "coders",
+    "discriminator",
     "shares_along_path",
     "slopes",
 ]

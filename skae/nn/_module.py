@@ -96,8 +96,8 @@ class Autoencoder(nn.Module):
         emphasis = torch.ones_like(x).where(hit, 1 - self.corruption.emphasis)
         return seen, emphasis if weight is None else emphasis * weight
 
-    def penalty(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """Named terms, in nats per sample, that are added to the reconstruction error."""
+    def penalty(self, x: Tensor, z: Tensor, rng: Generator) -> dict[str, Tensor]:
+        """Named terms, in nats, that are added to the errors: of each sample, or of all alike."""
         return {}
 
     def compare(self, output: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -110,7 +110,9 @@ class Autoencoder(nn.Module):
         z = self.encode(seen, rng)
         error = self.compare(self.output(z, rng), x, weight)
         rows = self.teaching(error)
-        return {"reconstruction": error[rows].mean(), **self.penalty(x[rows], z[rows])}
+        penalty = self.penalty(x[rows], z[rows], rng)
+        terms = {"reconstruction": error[rows], **penalty}
+        return {name: term.mean() for name, term in terms.items()}
 
     def teaching(self, errors: Tensor) -> Any:
         """Which rows of a batch count: not the share with the largest errors, in any term."""
@@ -123,7 +125,7 @@ class Autoencoder(nn.Module):
         """What training minimises, for each sample, of shape (n,), as on held-out rows."""
         seen, weight = self.corrupt(x, rng, weight)
         z = self.encode(seen)
-        return self.compare(self.output(z), x, weight) + sum(self.penalty(x, z).values())
+        return self.compare(self.output(z), x, weight) + sum(self.penalty(x, z, rng).values())
 
     def reconstruction_error(
         self,

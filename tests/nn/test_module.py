@@ -24,7 +24,7 @@ def test_a_variant_adds_named_terms_and_noise():
         def corrupt(self, x, rng, weight=None):
             return 0 * x, None
 
-        def penalty(self, x, z):
+        def penalty(self, x, z, rng):
             return {"size": z.square().sum(dim=1).mean()}
 
     plain = make()
