@@ -4,7 +4,9 @@ from skae import data, io, onnx
 from skae._version import __version__
 from skae.autoencoders import (
     AutoencoderTransformer,
+    ConvolutionalAutoencoder,
     DenoisingAutoencoder,
+    RecurrentAutoencoder,
     SparseAutoencoder,
     TabularAutoencoder,
     VAETransformer,
@@ -13,7 +15,9 @@ from skae.persistence import load
 
 __all__ = [
     "AutoencoderTransformer",
+    "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
+    "RecurrentAutoencoder",
     "SparseAutoencoder",
     "TabularAutoencoder",
     "VAETransformer",

@@ -264,9 +264,11 @@ class Parameters:
         "verbose": ["verbose"],
     }
 
+    _layer_sizes: ClassVar[tuple[str, ...]] = ("hidden_layer_sizes", "decoder_layer_sizes")
+
     def _check_architecture(self) -> None:
         """Refuse what no single range can."""
-        for name in ("hidden_layer_sizes", "decoder_layer_sizes"):
+        for name in self._layer_sizes:
             widths = getattr(self, name)
             if widths is None or isinstance(widths, str):
                 continue

@@ -3,6 +3,7 @@
 from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._completion import Completion, Correction
+from skae.nn._convolutions import DOWNSAMPLINGS, UPSAMPLINGS, convolutional_coders
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
@@ -20,6 +21,12 @@ from skae.nn._networks import (
     ForeignNetwork,
     coders,
 )
+from skae.nn._recurrence import (
+    RECURRENCES,
+    RecurrentAutoencoder,
+    SeriesCanonical,
+    recurrent_coders,
+)
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._tensors import Tensors
 from skae.nn._variational import VariationalAutoencoder
@@ -28,10 +35,13 @@ from skae.nn._weightless import Weightless
 __all__ = [
     "ACTIVATIONS",
     "CORRUPTIONS",
+    "DOWNSAMPLINGS",
     "LIKELIHOODS",
     "NORMALIZATIONS",
     "RECONSTRUCTIONS",
+    "RECURRENCES",
     "SPARSITIES",
+    "UPSAMPLINGS",
     "WEIGHT_INITS",
     "Autoencoder",
     "Canonical",
@@ -50,6 +60,8 @@ __all__ = [
     "MixedDensity",
     "MixedReconstruction",
     "Reconstruction",
+    "RecurrentAutoencoder",
+    "SeriesCanonical",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
     "Tensors",
@@ -57,6 +69,8 @@ __all__ = [
     "VariationalAutoencoder",
     "Weightless",
     "coders",
+    "convolutional_coders",
+    "recurrent_coders",
     "shares_along_path",
     "slopes",
 ]
