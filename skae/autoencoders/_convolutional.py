@@ -35,8 +35,15 @@ class ConvolutionalAutoencoder(BottleneckAutoencoder):
     decoder_layer_sizes : sequence of int or None, default=None
         Widths of dense layers between the code and the decoder's first maps; None mirrors the
         encoder's.
+    dropout : "auto" or float in [0, 1), default=0.0
+        Share of hidden cells zeroed in a training step; weights that are the same at every place
+        need little of it. "auto" is 0.2 for tables of up to ten rows a feature, less for longer
+        ones, and 0 from 40 rows a feature or 1,000 rows.
     tied_weights : bool, default=False
         Whether the decoder's kernels and linear maps are the encoder's transposed.
+    activation : str, default="silu"
+        What follows each layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh",
+        "logistic" or "identity". "auto" is "relu", or, below 1,000 rows, "silu".
     normalization : {"layer", "batch"} or None, default=None
         What stands before each activation: over the channels of each place, or over rows and
         places of each channel.
@@ -75,7 +82,8 @@ class ConvolutionalAutoencoder(BottleneckAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderTransformer, ConvolutionalAutoencoder
     >>> X = load_digits().data
-    >>> model = ConvolutionalAutoencoder(8, image_shape=(8, 8), max_iter=10, random_state=0)
+    >>> model = ConvolutionalAutoencoder(8, image_shape=(8, 8), max_iter=10, refit=False,
+    ...                                  random_state=0)
     >>> Z = model.fit(X[:1500]).transform(X[1500:])
     >>> Z.shape
     (297, 8)
@@ -86,6 +94,8 @@ class ConvolutionalAutoencoder(BottleneckAutoencoder):
     """
 
     hidden_layer_sizes: Any = ()
+    activation: str = "silu"
+    dropout: Any = 0.0
     channels: Any = (16, 32)
     kernel_size: int = 3
     downsampling: str = "stride"

@@ -148,11 +148,10 @@ class TransposedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight if self.layer is None else self.layer.weight
         maps = x.unflatten(1, self.maps_in)
-        if self.repeats or torch.compiler.is_exporting():
-            wide = enlarged(maps, self.maps_out, repeat=self.repeats)
-            maps = convolved(wide, weight.flip(2, 3).transpose(0, 1), (1, 1))
-        else:
-            maps = transposed(maps, weight, self.maps_out)
+        stride = self.maps_out.stride
+        if self.repeats:
+            maps, stride = enlarged(maps, self.maps_out, repeat=True), (1, 1)
+        maps = transposed(maps, weight, self.maps_out, stride)
         return (maps + self.bias).flatten(1)
 
 
@@ -204,17 +203,21 @@ def convolved(maps: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
     return torch.stack(parts).sum(dim=0)
 
 
-def transposed(maps: Tensor, weight: Tensor, size: Maps) -> Tensor:
-    """The transpose of `convolved` under the stride of maps of some size, which it gives."""
+def transposed(maps: Tensor, weight: Tensor, size: Maps, stride: tuple[int, int]) -> Tensor:
+    """The transpose of `convolved`: maps of a size whose convolution is as large as those given."""
+    if torch.compiler.is_exporting():
+        if stride != (1, 1):
+            maps = enlarged(maps, size, repeat=False)
+        return convolved(maps, weight.flip(2, 3).transpose(0, 1), (1, 1))
     rows, columns = weight.shape[2:]
     surplus = [
         side - ((small - 1) * step + 1)
-        for side, small, step in zip(size[:2], maps.shape[1:3], size.stride, strict=True)
+        for side, small, step in zip(size[:2], maps.shape[1:3], stride, strict=True)
     ]
     out = F.conv_transpose2d(
         maps.permute(0, 3, 1, 2),
         weight,
-        stride=size.stride,
+        stride=stride,
         padding=(rows // 2, columns // 2),
         output_padding=(surplus[0], surplus[1]),
     )

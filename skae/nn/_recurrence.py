@@ -177,22 +177,8 @@ class SeriesCoder(Coder):
 class RecurrentAutoencoder(Autoencoder):
     """An autoencoder of series, whose encoder is told how many steps of each row there are.
 
-    Parameters
-    ----------
-    encoder, decoder : Coder
-        See `recurrent_coders`.
-    sequence_shape : tuple of two int
-        Steps and channels of a row.
-    **settings : dict
-        See `Autoencoder`.
+    Its encoder is one of `recurrent_coders`.
     """
-
-    def __init__(
-        self, encoder: Coder, decoder: Coder, *, sequence_shape: tuple[int, int], **settings: Any
-    ):
-        super().__init__(encoder, decoder, **settings)
-        self.sequence_shape = sequence_shape
-        self.reads_lengths = isinstance(encoder.network, SeriesEncoder)
 
     def corrupt(self, x, rng, weight=None):
         seen, emphasized = super().corrupt(x, rng, weight)
@@ -213,10 +199,11 @@ class RecurrentAutoencoder(Autoencoder):
         seen : Tensor of shape (n, n_features + 1)
             What the encoder is shown; a module of the user's is shown x.
         """
-        if not self.reads_lengths:
+        reader = self.encoder.network
+        if not isinstance(reader, SeriesEncoder):
             return x
-        observed = known.unflatten(1, self.sequence_shape).any(dim=2)
-        place = torch.arange(1, self.sequence_shape[0] + 1, device=x.device)
+        observed = known.unflatten(1, reader.sequence_shape).any(dim=2)
+        place = torch.arange(1, observed.shape[1] + 1, device=x.device)
         return torch.cat([x, (observed * place).amax(dim=1, keepdim=True).to(x.dtype)], dim=1)
 
 
