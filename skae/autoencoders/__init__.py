@@ -4,7 +4,9 @@ from skae.autoencoders._adversarial import AdversarialAutoencoder
 from skae.autoencoders._autoencoder import AutoencoderTransformer
 from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._contractive import ContractiveAutoencoder
+from skae.autoencoders._convolutional import ConvolutionalAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._recurrent import RecurrentAutoencoder
 from skae.autoencoders._sparse import SparseAutoencoder
 from skae.autoencoders._stacked import StackedAutoencoder
 from skae.autoencoders._tabular import TabularAutoencoder
@@ -16,7 +18,9 @@ __all__ = [
     "AutoencoderTransformer",
     "BaseAutoencoder",
     "ContractiveAutoencoder",
+    "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
+    "RecurrentAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TabularAutoencoder",

@@ -34,7 +34,7 @@ from skae.autoencoders._streaming import StreamedTable, check_columns
 from skae.autoencoders._table import Table, checked
 from skae.autoencoders._warnings import COLLAPSE, Idleness
 from skae.data import Source
-from skae.nn import Autoencoder, Canonical, Tensors, coders
+from skae.nn import Autoencoder, Canonical, Coder, Tensors, coders
 from skae.training import Trainer
 
 MAX_FILTERED = 2048
@@ -46,6 +46,7 @@ class Model(Parameters):
     """What a variant may have of its own, each a method that the base calls."""
 
     _module: ClassVar[type[Autoencoder]] = Autoencoder
+    _coders: ClassVar[Callable[..., tuple[Coder, Coder]]] = staticmethod(coders)
     _canonical: ClassVar[type[Canonical]] = Canonical
     _is_lossless: ClassVar[bool] = True  # if the code is as wide as the data
     _axes: ClassVar[Callable[..., CodeAxes]] = staticmethod(canonical_basis)
@@ -139,7 +140,7 @@ class Model(Parameters):
         settings = dict(architecture["module"])
         corruption = noise_from(settings.pop("corruption"))
         return cls._module(
-            *coders(**architecture["coders"], rng=rng), corruption=corruption, **settings
+            *cls._coders(**architecture["coders"], rng=rng), corruption=corruption, **settings
         )
 
     @staticmethod

@@ -9,6 +9,7 @@ from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._completion import Completion, Correction
 from skae.nn._contractive import ContractiveAutoencoder
+from skae.nn._convolutions import DOWNSAMPLINGS, UPSAMPLINGS, convolutional_coders
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
@@ -27,6 +28,12 @@ from skae.nn._networks import (
     coders,
 )
 from skae.nn._priors import PRIORS
+from skae.nn._recurrence import (
+    RECURRENCES,
+    RecurrentAutoencoder,
+    SeriesCanonical,
+    recurrent_coders,
+)
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._stacked import StackedAutoencoder
 from skae.nn._tensors import Tensors
@@ -36,11 +43,14 @@ from skae.nn._weightless import Weightless
 __all__ = [
     "ACTIVATIONS",
     "CORRUPTIONS",
+    "DOWNSAMPLINGS",
     "LIKELIHOODS",
     "NORMALIZATIONS",
     "PRIORS",
     "RECONSTRUCTIONS",
+    "RECURRENCES",
     "SPARSITIES",
+    "UPSAMPLINGS",
     "WEIGHT_INITS",
     "AdversarialAutoencoder",
     "Autoencoder",
@@ -61,6 +71,8 @@ __all__ = [
     "MixedDensity",
     "MixedReconstruction",
     "Reconstruction",
+    "RecurrentAutoencoder",
+    "SeriesCanonical",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
     "StackedAutoencoder",
@@ -71,6 +83,8 @@ __all__ = [
     "Weightless",
     "coders",
     "discriminator",
+    "convolutional_coders",
+    "recurrent_coders",
     "shares_along_path",
     "slopes",
 ]

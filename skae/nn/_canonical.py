@@ -145,9 +145,13 @@ class Canonical(nn.Module):
         gaps = self.fill.log_volume((x - self.location) / self.scale).to(x.dtype)
         return gaps - (~x.isnan()).sum(dim=1) * self.scale.log()
 
+    def code(self, x: Tensor, y: Tensor) -> Tensor:
+        """The autoencoder's own codes of rows x, which are y in its units and without gaps."""
+        return self.autoencoder.encode(y)
+
     def encode(self, x: Tensor) -> Tensor:
         """Codes of shape (n, n_components)."""
-        return self.code_map(self.autoencoder.encode(self.standardize(x)))
+        return self.code_map(self.code(x, self.standardize(x)))
 
     def decode(self, z: Tensor) -> Tensor:
         """Points of data space, of shape (n, n_features)."""
@@ -164,7 +168,7 @@ class Canonical(nn.Module):
     def log_density(self, x: Tensor) -> Tensor:
         """Log-densities of shape (n,), in nats."""
         y, density = self.standardize(x), self.density
-        z = self.autoencoder.encode(y)
+        z = self.code(x, y)
         w = self.code_map(z) / density.code_std
 
         def decode(w: Tensor) -> Tensor:

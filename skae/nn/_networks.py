@@ -317,3 +317,45 @@ def coders(
         path_up = linear(n_components, n_features, rng=rng) if linear_path else None
     encoder, decoder = custom
     return Coder(path_down, network(down, encoder)), Coder(path_up, network(up, decoder))
+
+
+def beside_linear_paths(
+    networks: Sequence[nn.Module],
+    widths: tuple[int, int],
+    *,
+    custom: Sequence[nn.Module | None],
+    tied_weights: bool,
+    linear_path: bool,
+    rng: Generator,
+) -> tuple[Coder, Coder]:
+    """Networks of any kind, or a user's in their places, each beside a linear path.
+
+    Parameters
+    ----------
+    networks : sequence of two modules
+        The encoder's and the decoder's.
+    widths : tuple of two int
+        Of the data and of the code.
+    custom : sequence of two modules or None
+        What to take in their places; it is copied.
+    tied_weights : bool
+        Whether the decoder's path is the transpose of the encoder's.
+    linear_path : bool
+        Whether there are paths at all.
+    rng : torch.Generator
+        Where their weights come from.
+
+    Returns
+    -------
+    encoder, decoder : Coder
+        In float64, on the CPU.
+    """
+    paths: list[nn.Module | None] = [None, None]
+    if linear_path:
+        down = linear(*widths, rng=rng)
+        paths = [down, TransposedLinear(down) if tied_weights else linear(*widths[::-1], rng=rng)]
+    found = [
+        network if own is None else ForeignNetwork(deepcopy(own).double().cpu(), gated=linear_path)
+        for network, own in zip(networks, custom, strict=True)
+    ]
+    return Coder(paths[0], found[0]), Coder(paths[1], found[1])
