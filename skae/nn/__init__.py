@@ -21,6 +21,7 @@ from skae.nn._networks import (
     coders,
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
+from skae.nn._stack import Stack, embed, extract, likeness, widens
 from skae.nn._tensors import Tensors
 from skae.nn._variational import VariationalAutoencoder
 from skae.nn._weightless import Weightless
@@ -52,11 +53,16 @@ __all__ = [
     "Reconstruction",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
+    "Stack",
     "Tensors",
     "Turn",
     "VariationalAutoencoder",
     "Weightless",
     "coders",
+    "embed",
+    "extract",
+    "likeness",
     "shares_along_path",
     "slopes",
+    "widens",
 ]
