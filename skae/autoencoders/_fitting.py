@@ -142,9 +142,10 @@ class Fitting:
                 X = self.unweighted(X, self.weights[rows])
             return linear_start(X, width, module, self.random_state)
 
-        if self.sharing is None or not self.sharing.nested:
+        shared = self.sharing
+        if shared is None or not shared.nested:
             return found(n_components)
-        axes = self.sharing.once("start", rows, lambda: found(self.sharing.widest))
+        axes = shared.once("start", rows, lambda: found(shared.widest))
         return axes.narrowed(n_components)
 
     def narrowest(self, share: float, widest: int) -> Steps[int]:

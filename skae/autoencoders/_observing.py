@@ -52,7 +52,9 @@ class FitObserver(Printer):
         The attributes that the estimator has if the fit leaves that.
     """
 
-    def __init__(self, estimator, X: np.ndarray, n_epochs: int, attributes: Callable[[Fitted], dict]):
+    def __init__(
+        self, estimator, X: np.ndarray, n_epochs: int, attributes: Callable[[Fitted], dict]
+    ):
         super().__init__(estimator, n_epochs)
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         # y is X, too: ScoringMonitor keeps silent where there is nothing to predict

@@ -44,7 +44,9 @@ def pca_scores(
         try:
             (rows, targets), judges = (_safe_split(PCA(), X, y, part) for part in (train, test))
             before = None if head is None else clone(head)
-            cells = np.asarray(rows if before is None else before.fit_transform(rows, targets), np.float64)
+            cells = np.asarray(
+                rows if before is None else before.fit_transform(rows, targets), np.float64
+            )
             most = min(max(widths), *cells.shape)
             # the solver is the exact one: a randomised one's last components are only rough
             pca = PCA(most, svd_solver="covariance_eigh" if wide(cells) else "full").fit(cells)
@@ -86,8 +88,12 @@ def narrowed(pca: PCA, n_components: int, X: np.ndarray) -> PCA:
         Another one.
     """
     narrow = copy(pca).set_params(n_components=n_components)
-    for name in ("components_", "explained_variance_", "explained_variance_ratio_",
-                 "singular_values_"):
+    for name in (
+        "components_",
+        "explained_variance_",
+        "explained_variance_ratio_",
+        "singular_values_",
+    ):
         setattr(narrow, name, getattr(pca, name)[:n_components])
     left = X.var(axis=0, ddof=1).sum() - narrow.explained_variance_.sum()
     n_left = min(X.shape) - n_components

@@ -55,7 +55,7 @@ def why_one_by_one(
 
 
 def replaces(name: str, estimator: Any) -> bool:
-    """Whether a parameter is a step of a pipeline, or has to do with what is not searched at once."""
+    """Whether a parameter is a step, or has to do with what is not searched at once."""
     own = name.rpartition("__")[2]
     step = isinstance(estimator, Pipeline) and name in {n for n, _ in estimator.steps}
     return step or own in {"steps", "encoder", "decoder", "normalization", "checkpoint"}

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_method_params
 
@@ -23,7 +24,7 @@ from skae.model_selection._trials import Trial, go_through, parted, trials_of
 
 
 class BottleneckSearchCV(BaseSearchCV):
-    """How wide a code should be, by held-out rows: a grid search that trains all candidates at once.
+    """How wide a code should be, by held-out rows: a grid search that trains all fits at once.
 
     It is `GridSearchCV` over ``n_components``, with the same results but for the noise between
     seeds, in less time. Fits go on side by side, and those that are alike are trained as one stack
@@ -167,6 +168,12 @@ class BottleneckSearchCV(BaseSearchCV):
         self.error_score = error_score
         self.verbose = verbose
 
+    def __sklearn_tags__(self):
+        tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.transformer_tags = deepcopy(own.transformer_tags)
+        tags.input_tags = deepcopy(own.input_tags)
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator's is another's affair
     def fit(self, X, y=None, **params):
         """Fit each candidate to each fold, and the best one to all rows.
@@ -203,6 +210,8 @@ class BottleneckSearchCV(BaseSearchCV):
                 stacklevel=2,
             )
             super().fit(X, y, **params)
+            splits = list(self._checked_cv_orig.split(X, y, **fit_params.splitter.split))
+            self.pca_scores_ = self._pca_scores(splits, X, y, self.scorer_)
         return self
 
     def _check_widths(self) -> None:

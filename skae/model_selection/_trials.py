@@ -149,8 +149,13 @@ def trials_of(
         asked = _check_method_params(X, score_params, indices=test)
         for members in groups.values():
             some = [
-                Trial(candidate=i, split=number, test=judges, score_params=asked,
-                      error_score=error_score)
+                Trial(
+                    candidate=i,
+                    split=number,
+                    test=judges,
+                    score_params=asked,
+                    error_score=error_score,
+                )
                 for i in members
             ]
             try:

@@ -72,8 +72,8 @@ class Stack(nn.Module):
         rows = zip(*(member.parameters() for member in members), strict=True)
         self.stacked = nn.ParameterList(torch.stack([p.detach() for p in row]) for row in rows)
         self.fixed = {
-            f"module.{name}": torch.stack([buffer, *(dict(m.named_buffers())[name] for m in rest)])
-            for (name, buffer), rest in ((item, members[1:]) for item in members[0].named_buffers())
+            f"module.{name}": torch.stack([member.get_buffer(name) for member in members])
+            for name, _ in members[0].named_buffers()
         }
 
     def phases(self) -> list[list[Turn]]:
@@ -90,7 +90,7 @@ class Stack(nn.Module):
 
     def _each(self, method: str, x: Tensor, rng: Generator, weight: Tensor | None) -> Any:
         template = self._template[0]
-        template.module.progress = self.progress
+        template.module.progress = self.progress  # type: ignore[assignment]
         template.train(self.training)
 
         def one(tensors, x, weight):
@@ -117,12 +117,14 @@ class Method(nn.Module):
 def with_tensors_for_numbers(module: nn.Module) -> Any:
     """A copy with a buffer in the place of each setting that may differ."""
     module = deepcopy(module)
-    where: dict[str, Any] = {"dtype": torch.float32, "device": next(module.parameters()).device}
+    like = next(module.parameters())
     for part in module.modules():
         for name in NUMBERS:
             if name in vars(part):
-                value = torch.tensor(vars(part).pop(name), **where)
-                part.register_buffer(name, value)
+                value = vars(part).pop(name)
+                part.register_buffer(
+                    name, torch.tensor(value, dtype=like.dtype, device=like.device)
+                )
     return module
 
 

@@ -195,7 +195,7 @@ class Trainer:
             run.epoch += 1
             yield losses, steps
 
-    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, float], dict[str, float]]:
+    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         n_batches = ceil(len(rows) / self.batch_size)
         totals: dict[str, Tensor] = {}
@@ -212,13 +212,15 @@ class Trainer:
                 norms.append(norm)
                 for name, term in terms.items():
                     totals[name] = totals.get(name, 0.0) + term * len(batch[0])
-        norm, change = turns[0].norm, [w.detach() - w0 for w, w0 in zip(weights, before, strict=True)]
+        norm = turns[0].norm
+        change = [w.detach() - w0 for w, w0 in zip(weights, before, strict=True)]
         steps = {
             "learning_rate": rate,
             "gradient_norm": torch.stack(norms).mean(dim=0).tolist(),
             "update_ratio": (norm(change) / norm(before)).tolist(),
         }
-        return {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}, steps
+        losses = {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}
+        return losses, steps
 
     def _step(self, batch, turn, optimizer, rate, run) -> tuple[dict[str, Tensor], Tensor]:
         """Move one player on one batch; its loss, and the norm of its gradient."""
