@@ -15,6 +15,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
 from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
 from skae.model_selection._choice import RULES, Race
@@ -39,7 +40,7 @@ class BottleneckSearchCV(BaseSearchCV):
     estimator : object
         An autoencoder, or a pipeline that ends with one. Its earlier steps are fitted once a fold.
         Anything else with `n_components` works, too, but one fit after another, with a warning.
-    n_components : array-like of int, default=(2, 4, 8, 16)
+    n_components : int or array-like of int, default=(2, 4, 8, 16)
         Widths of the code.
     param_grid : dict, list of dicts or None, default=None
         Values to try of other parameters, as in `GridSearchCV`, with each width. Those of `beta`,
@@ -129,7 +130,7 @@ class BottleneckSearchCV(BaseSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "estimator": [HasMethods(["fit"])],
-        "n_components": ["array-like"],
+        "n_components": [Integral, "array-like"],
         "param_grid": [dict, list, None],
         "cv": ["cv_object"],
         "scoring": [*BaseSearchCV._parameter_constraints["scoring"][:2], None],
@@ -214,14 +215,38 @@ class BottleneckSearchCV(BaseSearchCV):
             self.pca_scores_ = self._pca_scores(splits, X, y, self.scorer_)
         return self
 
+    @available_if(lambda search: hasattr(search.estimator, "transform"))
+    def fit_transform(self, X, y=None, **params):
+        """Fit, and transform the same rows by the best candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or None, default=None
+            See `fit`.
+        **params : dict of str to object
+            See `fit`.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes.
+        """
+        return self.fit(X, y, **params).transform(X)
+
     def _check_widths(self) -> None:
-        widths = list(self.n_components)
+        widths = self._widths
         whole = all(isinstance(width, Integral) and int(width) > 0 for width in widths)
         if not (widths and whole):
             raise ValueError(
                 f"n_components={self.n_components!r} must hold positive integers, at least one; "
                 "pass the widths to try."
             )
+
+    @property
+    def _widths(self) -> list[int]:
+        return list(np.ravel(np.asarray(self.n_components, dtype=object)))
 
     @property
     def _width(self) -> str:
@@ -233,7 +258,7 @@ class BottleneckSearchCV(BaseSearchCV):
     @property
     def _candidates(self) -> list[dict[str, Any]]:
         grids = self.param_grid if isinstance(self.param_grid, list) else [self.param_grid or {}]
-        widths = [int(width) for width in self.n_components]
+        widths = [int(width) for width in self._widths]
         return list(ParameterGrid([{**grid, self._width: widths} for grid in grids]))
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
@@ -315,7 +340,7 @@ class BottleneckSearchCV(BaseSearchCV):
 
     def _pca_scores(self, splits, X, y, scorer) -> np.ndarray:
         head, _ = parted(self.estimator)
-        return pca_scores(head, [int(width) for width in self.n_components], splits, X, y, scorer)
+        return pca_scores(head, [int(width) for width in self._widths], splits, X, y, scorer)
 
     def _refit(self, X, y, fit_params: dict) -> None:
         self.best_estimator_ = clone(self.estimator).set_params(

@@ -123,7 +123,7 @@ def with_tensors_for_numbers(module: nn.Module) -> Any:
             if name in vars(part):
                 value = vars(part).pop(name)
                 part.register_buffer(
-                    name, torch.tensor(value, dtype=like.dtype, device=like.device)
+                    name, torch.as_tensor(value, dtype=like.dtype, device=like.device)
                 )
     return module
 

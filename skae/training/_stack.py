@@ -132,7 +132,7 @@ class StackRecord(Observer):
             return self.stack.error(x, rng, known)
 
     def _keep(self, members: list[int]) -> None:
-        rows = torch.tensor(members, dtype=torch.int64, device=self.best[0].device)
+        rows = torch.as_tensor(members, dtype=torch.int64, device=self.best[0].device)
         for best, now in zip(self.best, self.stack.stacked, strict=True):
             best.index_copy_(0, rows, now.detach().index_select(0, rows))
 

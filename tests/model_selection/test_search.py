@@ -47,8 +47,10 @@ def both(estimator, X, *, grid=None, search=None, **fit_params):
 
 @parametrize_with_checks(
     [
-        BottleneckSearchCV(tiny(AutoencoderTransformer), n_components=(1, 2), cv=2),
-        BottleneckSearchCV(tiny(VAETransformer), n_components=(1,), cv=2, race=False),
+        BottleneckSearchCV(
+            tiny(Estimator), (1, 2), cv=2, error_score="raise"
+        )  # as for GridSearchCV
+        for Estimator in (AutoencoderTransformer, VAETransformer)
     ],
     xfail_strict=True,
 )
