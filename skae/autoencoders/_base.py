@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +45,11 @@ from skae.autoencoders._start import Units
 from skae.autoencoders._streaming import refuse_lazy, source_of
 from skae.autoencoders._table import Table, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
-from skae.nn import RECONSTRUCTIONS, Autoencoder, Canonical
+from skae.nn import RECONSTRUCTIONS, Canonical
 from skae.training import (
     Checkpoint,
-    Record,
+    Steps,
+    alone,
     map_rows,
     plain_torch,
     resolve_device,
@@ -113,6 +114,14 @@ class BaseAutoencoder(
         RuntimeError
             If another fit is writing `checkpoint` just now.
         """
+        table = self._table(X, sample_weight, y)
+        with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
+            alone(self._fit(table, *self._prepared(table, checkpoint)))
+        self._follow(X)
+        return self
+
+    def _table(self, X, sample_weight, y) -> Table:
+        """What to learn from, checked."""
         self._check_architecture()
         source = source_of(X, self.cv)
         if source is None:
@@ -122,38 +131,33 @@ class BaseAutoencoder(
             table = self._streamed(source, sample_weight)
         self._check_corruption(table.shape[1])
         self._check_bounds(table.limits)
-        with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
-            self._fit(table, checkpoint)
-        self.n_samples_seen_ = table.shape[0]
-        self.__dict__.pop("_reservoir", None)
-        self._follow(X)
-        return self
+        return table
 
-    def _fit(self, table: Table, checkpoint: Checkpoint) -> None:
+    def _prepared(self, table: Table, checkpoint: Checkpoint) -> tuple[Units, Fitting]:
         random_state = checkpoint.random_state(check_random_state(self.random_state))
+        units = self._units(table, self._previous(table.X.shape[1]))
+        return units, self._fitting(table, units, random_state, checkpoint)
+
+    def _fit(self, table: Table, units: Units, fitting: Fitting) -> Steps[None]:
+        """Find the fitted attributes, and set them at the end; yields the trainings it takes."""
         previous = self._previous(table.X.shape[1])
-        units = self._units(table, previous)
-        fitting = self._fitting(table, units, random_state, checkpoint)
         if previous is None:
-            module, n_components = None, self._choose_n_components(fitting)
+            module, n_components = None, (yield from self._choose_n_components(fitting))
             architecture = fitting.architecture(n_components)
         else:
             module, n_components = deepcopy(previous.autoencoder).double(), self.n_components_
             architecture = self._fitted_architecture
 
         attributes = partial(self._fitted_attributes, table, fitting, units, architecture)
-
-        def describe(record: Record) -> dict[str, Any]:
-            module = cast(Autoencoder, record.best_module().cpu().double())
-            return attributes(Fitted.so_far(module, record))
-
-        observer = FitObserver(self, self._as_given(table.X), fitting.n_epochs, describe)
-        fitted = fitting.fit(n_components, module=module, observer=observer)
+        observer = FitObserver(self, self._as_given(table.X), fitting.n_epochs, attributes)
+        fitted = yield from fitting.fit(n_components, module=module, observer=observer)
         self.__dict__.update(attributes(fitted))
         observer.fit_ends(fitted)
         if fitted.record is not None:
             warn_of_run(fitted.record, fitting.trainer.learning_rate_init)
         warn_of_idleness(self, fitting.X)
+        self.n_samples_seen_ = table.shape[0]
+        self.__dict__.pop("_reservoir", None)
 
     def _units(self, table: Table, previous: Canonical | None) -> Units:
         if previous is not None:
@@ -200,7 +204,7 @@ class BaseAutoencoder(
             checkpoint=checkpoint,
         )
 
-    def _choose_n_components(self, fitting: Fitting) -> int:
+    def _choose_n_components(self, fitting: Fitting) -> Steps[int]:
         """The width of the code: as given, all there are, or the least that explains a share."""
         most = self._widest_code(fitting.X.shape)
         limit = min(*fitting.X.shape, most)
@@ -213,7 +217,7 @@ class BaseAutoencoder(
                     f"min(n_samples, n_features)={most}; pass at most that, or None to keep all."
                 )
             return int(self.n_components)
-        return fitting.narrowest(self.n_components, limit)
+        return (yield from fitting.narrowest(self.n_components, limit))
 
     def _previous(self, n_features: int) -> Canonical | None:
         """The module that a warm start goes on from."""

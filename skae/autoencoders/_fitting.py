@@ -13,17 +13,19 @@ from torch import Generator
 from skae.autoencoders._fitted import Fitted, best_length
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._reading import MAX_CELLS
+from skae.autoencoders._sharing import Sharing
 from skae.autoencoders._table import expanded, mean_of
-from skae.nn import Autoencoder, ForeignNetwork
+from skae.nn import Autoencoder, ForeignNetwork, embed, extract, widens
 from skae.training import (
     Checkpoint,
     HeldOut,
     Observer,
     Record,
     Rows,
+    Steps,
     Trainer,
+    Training,
     explained,
-    foreign_randomness,
     generator,
     to_tensor,
 )
@@ -80,6 +82,12 @@ class Fitting:
         Told of the epochs that only serve to find their number.
     checkpoint : Checkpoint
         Keeps the runs.
+    sharing : Sharing or None, default=None
+        What other fits to the same rows need, too.
+
+    Notes
+    -----
+    A fit yields its trainings, and is sent their records, so that others can go on beside it.
     """
 
     whole: Whole
@@ -101,6 +109,7 @@ class Fitting:
     seed: int
     search_observer: Observer
     checkpoint: Checkpoint
+    sharing: Sharing | None = None
 
     @property
     def X(self) -> np.ndarray:
@@ -120,32 +129,42 @@ class Fitting:
         """An untrained module: the best linear one for some rows, if that is where it starts."""
         module = self.build(self.architecture(n_components), generator(self.seed)).eval()
         if self.linear_start is not None:
+            parts = self._linear_parts(self.linear_start, rows, n_components, module)
+            module.start_at(*(to_tensor(part, dtype=torch.float64) for part in parts))
+        return module
+
+    def _linear_parts(self, linear_start, rows, n_components: int, module) -> Iterable[np.ndarray]:
+        def found(width: int) -> Any:
             X: Any = self.start_rows(self._others(np.arange(len(self.X))[rows]))
             if X is None:
                 X = self.X[rows]
             if self.weights is not None:
                 X = self.unweighted(X, self.weights[rows])
-            parts = self.linear_start(X, n_components, module, self.random_state)
-            module.start_at(*(to_tensor(part, dtype=torch.float64) for part in parts))
-        return module
+            return linear_start(X, width, module, self.random_state)
 
-    def narrowest(self, share: float, widest: int) -> int:
+        shared = self.sharing
+        if shared is None or not shared.nested:
+            return found(n_components)
+        axes = shared.once("start", rows, lambda: found(shared.widest))
+        return axes.narrowed(n_components)
+
+    def narrowest(self, share: float, widest: int) -> Steps[int]:
         """The least width of a code, up to some other, that explains a share of the variance."""
         low, high = 1, widest
         while low < high:  # a wider code explains more, so halving finds the least
             middle = (low + high) // 2
-            if self.explained(middle) >= share:
+            if (yield from self.explained(middle)) >= share:
                 high = middle
             else:
                 low = middle + 1
         return low
 
-    def explained(self, n_components: int) -> float:
+    def explained(self, n_components: int) -> Steps[float]:
         """Share of the variance that a code of some width explains, held out if possible."""
         if self.learns and self.hold_out:
-            found, reconstruction = self.search(n_components), None
+            found, reconstruction = (yield from self.search(n_components)), None
         else:
-            found, rows = self.fit(n_components), np.arange(len(self.X))
+            found, rows = (yield from self.fit(n_components)), np.arange(len(self.X))
             reconstruction = self._reconstruction(found.module, rows, rows)
         if found.record is not None and found.record.ended == "interrupted":
             raise KeyboardInterrupt  # half of a search for a width is none
@@ -167,6 +186,11 @@ class Fitting:
 
     def _rows(self, rows: np.ndarray, **where: Any) -> Rows:
         """Some of the rows as tensors."""
+        if self.sharing is None:
+            return self._as_tensors(rows, **where)
+        return self.sharing.once(str(where), rows, lambda: self._as_tensors(rows, **where))
+
+    def _as_tensors(self, rows: np.ndarray, **where: Any) -> Rows:
         known, weights = (
             None if part is None else to_tensor(part[rows], device=where["device"])
             for part in (self.whole.known, self.weights)
@@ -184,7 +208,7 @@ class Fitting:
         *,
         module: Autoencoder | None = None,
         observer: Observer | None = None,
-    ) -> Fitted:
+    ) -> Steps[Fitted]:
         """Train a module of a given width, for as long as held-out rows gain by it.
 
         Parameters
@@ -204,19 +228,22 @@ class Fitting:
         rows = np.arange(len(self.X))
         scores: list[float] = []
         errors: Sequence[float] = ()
-        length = None
+        length = instead = None
         if self.learns and self.hold_out:
-            found = self.search(n_components, module, None if self.refits else observer)
+            found = yield from self.search(n_components, module, None if self.refits else observer)
             interrupted = found.record is not None and found.record.ended == "interrupted"
             if found.best > 0 and (interrupted or not self.refits):
                 return found
             if found.best == 0:  # all rows make a better start than some
                 return found._replace(module=module or self.start(rows, n_components))
             scores, errors, length = found.scores, found.errors, found.best
+            instead = found if self.holds_out_a_share else None
         module = module or self.start(rows, n_components)
         if not self.learns:
             return Fitted(module, None, [], 0)
-        record = self.train(module, rows, rows[:0], n_epochs=length, observer=observer)
+        record = yield from self.train(
+            module, rows, rows[:0], n_epochs=length, observer=observer, instead=instead
+        )
         return Fitted(module, record, scores, record.best, errors=errors)
 
     def search(
@@ -224,7 +251,7 @@ class Fitting:
         n_components: int,
         module: Autoencoder | None = None,
         observer: Observer | None = None,
-    ) -> Fitted:
+    ) -> Steps[Fitted]:
         """Find the number of epochs that does best on held-out rows.
 
         Parameters
@@ -247,7 +274,7 @@ class Fitting:
         for train, test in splits:
             candidate = deepcopy(module) or self.start(train, n_components)
             watching = observer or self.search_observer
-            records.append(self.train(candidate, train, test, observer=watching))
+            records.append((yield from self.train(candidate, train, test, observer=watching)))
             reconstructions.append(self._reconstruction(candidate, train, test))
             if records[-1].ended == "interrupted":
                 break
@@ -260,7 +287,12 @@ class Fitting:
     @property
     def refits(self) -> bool:
         """Whether the search is followed by training on all rows."""
-        return self.refit or isinstance(self.hold_out, list) or self.hold_out >= 1
+        return self.refit or not self.holds_out_a_share
+
+    @property
+    def holds_out_a_share(self) -> bool:
+        """Whether rows are held out once, so that the search trains one module, and a good one."""
+        return not isinstance(self.hold_out, list) and self.hold_out < 1
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
@@ -282,7 +314,8 @@ class Fitting:
         *,
         n_epochs: int | None = None,
         observer: Observer | None = None,
-    ) -> Record:
+        instead: Fitted | None = None,
+    ) -> Steps[Record]:
         """Train a module in place, in float32, and leave the best weights in it.
 
         Parameters
@@ -295,6 +328,8 @@ class Fitting:
             Where in the schedule to stop; None follows it to its end.
         observer : Observer or None
             Told of each epoch, and may end the run.
+        instead : Fitted or None
+            What has been found by training on fewer rows, and might do.
 
         Returns
         -------
@@ -302,7 +337,7 @@ class Fitting:
             Of the run.
         """
         where: dict[str, Any] = {"dtype": torch.float32, "device": self.device}
-        working = deepcopy(module).to(**where)
+        working = self._widened(module).to(**where)
         held_out = self._judge(train, test, **where) if len(test) else None
         if held_out is not None and working.trim > 0:
             held_out = held_out.central(working, working.trim)
@@ -314,19 +349,29 @@ class Fitting:
                 return True  # there is no improvement of `tol` left to make
             return self.patience is not None and record.stale(self.patience, self.tol)
 
-        foreign = any(isinstance(part, ForeignNetwork) for part in working.modules())
-        with foreign_randomness(self.seed, self.device, needed=foreign) as generators:
-            record = self.trainer.run(
-                working,
-                self.streamed(self._others(train), **where) or self._rows(train, **where),
-                n_epochs=self.n_epochs,
-                rng=generator(self.seed, self.device),
-                foreign=generators,
-                held_out=held_out,
-                stop=stop,
-                observer=observer,
-                checkpoint=self.checkpoint,
-            )
+        record = yield Training(
+            trainer=self.trainer,
+            module=working,
+            rows=self.streamed(self._others(train), **where) or self._rows(train, **where),
+            n_epochs=self.n_epochs,
+            seed=self.seed,
+            device=self.device,
+            foreign=any(isinstance(part, ForeignNetwork) for part in working.modules()),
+            held_out=held_out,
+            stop=stop,
+            observer=observer,
+            checkpoint=self.checkpoint,
+            length=n_epochs,
+            instead=instead,
+        )
         if record.best > 0:  # the start stays as exact as it was
-            module.load_state_dict(working.state_dict())
+            extract(working, module)
         return record
+
+    def _widened(self, module: Autoencoder) -> Autoencoder:
+        """A copy, with as many components as others have that it is to be trained with."""
+        if self.sharing is None or not widens(module):
+            return deepcopy(module)
+        wide = self.build(self.architecture(self.sharing.widest), generator(self.seed)).eval()
+        embed(module, wide)
+        return wide

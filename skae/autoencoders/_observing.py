@@ -48,16 +48,18 @@ class FitObserver(Printer):
         The training data.
     n_epochs : int
         Length of the schedule.
-    describe : callable of a Record
-        The attributes that the estimator would have if the fit stopped there.
+    attributes : callable of a Fitted
+        The attributes that the estimator has if the fit leaves that.
     """
 
-    def __init__(self, estimator, X: np.ndarray, n_epochs: int, describe: Callable[[Record], dict]):
+    def __init__(
+        self, estimator, X: np.ndarray, n_epochs: int, attributes: Callable[[Fitted], dict]
+    ):
         super().__init__(estimator, n_epochs)
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         # y is X, too: ScoringMonitor keeps silent where there is nothing to predict
         self.hook = {"estimator": estimator, "X": X, "y": X, "metadata": {}}
-        self.describe = describe
+        self.attributes = attributes
         self.context.call_on_fit_task_begin(**self.hook)
 
     def epoch_begins(self) -> None:
@@ -68,9 +70,12 @@ class FitObserver(Printer):
     def epoch_ends(self, record: Record) -> bool:
         """Print, and close the epoch's task; True if a callback asks to stop."""
         super().epoch_ends(record)
-        return self.epoch.call_on_fit_task_end(
-            **self.hook, reconstruction_attributes=lambda: self.describe(record)
-        )
+
+        def attributes() -> dict:
+            module = record.best_module().cpu().double()
+            return self.attributes(Fitted.so_far(module, record))
+
+        return self.epoch.call_on_fit_task_end(**self.hook, reconstruction_attributes=attributes)
 
     def fit_ends(self, fitted: Fitted) -> None:
         """Print it if training was in vain, and close the task of the whole fit."""

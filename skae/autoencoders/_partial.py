@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from skae.autoencoders._namespaces import on_host
 from skae.autoencoders._streaming import refuse_lazy
 from skae.autoencoders._table import Table
-from skae.training import Checkpoint, plain_torch
+from skae.training import Checkpoint, Steps, alone, plain_torch
 
 REMEMBERED = 2**18
 """Cells of the rows that are remembered: 2 MiB of float64."""
@@ -57,7 +57,7 @@ class PartialFitMixin:
     _check_bounds: Callable[[np.ndarray], None]
     _units: Callable[..., Any]
     _fitting: Callable[..., Any]
-    _choose_n_components: Callable[..., int]
+    _choose_n_components: Callable[..., Steps[int]]
     _fitted_attributes: Callable[..., dict[str, Any]]
     _fitted_architecture: dict[str, Any]
     early_stopping: bool
@@ -127,12 +127,12 @@ class PartialFitMixin:
             patience=None,
         )
         if previous is None:
-            module, n_components = None, self._choose_n_components(fitting)
+            module, n_components = None, alone(self._choose_n_components(fitting))
             architecture = fitting.architecture(n_components)
         else:
             module, n_components = deepcopy(previous.autoencoder).double(), self.n_components_
             architecture = self._fitted_architecture
-        fitted = fitting.fit(n_components, module=module)
+        fitted = alone(fitting.fit(n_components, module=module))
 
         nothing = Reservoir(table.X[:0], np.empty(0))
         memory = getattr(self, "_reservoir", nothing) if n_before else nothing

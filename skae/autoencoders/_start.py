@@ -118,6 +118,11 @@ class Axes(NamedTuple):
     seen_mean: np.ndarray
     reader: np.ndarray
 
+    def narrowed(self, n_components: int) -> "Axes":
+        """The first ones: the best linear autoencoder with a narrower code."""
+        components, reader = self.components[:n_components], self.reader[:n_components]
+        return self._replace(components=components, reader=reader)
+
 
 def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
     """Principal axes, found by scikit-learn.

@@ -36,6 +36,7 @@ from skae.nn._recurrence import (
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._stacked import StackedAutoencoder
+from skae.nn._stack import Stack, embed, extract, likeness, widens
 from skae.nn._tensors import Tensors
 from skae.nn._variational import VariationalAutoencoder
 from skae.nn._weightless import Weightless
@@ -76,6 +77,7 @@ __all__ = [
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
     "StackedAutoencoder",
+    "Stack",
     "Tensors",
     "Turn",
     "VariationalAutoencoder",
@@ -85,6 +87,10 @@ __all__ = [
     "discriminator",
     "convolutional_coders",
     "recurrent_coders",
+    "embed",
+    "extract",
+    "likeness",
     "shares_along_path",
     "slopes",
+    "widens",
 ]

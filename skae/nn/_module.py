@@ -29,6 +29,20 @@ class Turn(NamedTuple):
     parameters: list[nn.Parameter]
     loss: Callable[[Tensor, Generator, Tensor | None], dict[str, Tensor]]
 
+    @staticmethod
+    def norm(tensors: list[Tensor]) -> Tensor:
+        """Of tensors shaped like the parameters, all together, of shape ()."""
+        return nn.utils.get_total_norm(tensors)
+
+    def shorten(self, longest: float) -> Tensor:
+        """Shorten the gradient if its norm, which is returned, is larger than `longest`."""
+        return nn.utils.clip_grad_norm_(self.parameters, longest)
+
+    @staticmethod
+    def decays(parameter: nn.Parameter) -> bool:
+        """Whether weight decay draws it to zero: matrices, not offsets and gains."""
+        return parameter.ndim > 1
+
 
 class Autoencoder(nn.Module):
     r"""An encoder and a decoder trained to give back what they are given.
@@ -53,10 +67,14 @@ class Autoencoder(nn.Module):
         The share of training that is done; the trainer sets it before every step.
     is_likelihood : bool
         Whether `error` is a negative log-likelihood: it has no natural zero then.
+    stacks : bool
+        Whether many of a kind can be trained as one, by `torch.func.vmap`: a loss may neither ask
+        for a number that is not there yet nor change buffers.
     """
 
     progress = 1.0
     is_likelihood = False
+    stacks = True
 
     def __init__(
         self,

@@ -5,9 +5,11 @@ from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
 from skae.training._memory import slices
 from skae.training._rows import Rows
+from skae.training._stack import train_all
 from skae.training._stopping import HeldOut, Record, explained
 from skae.training._stream import StreamedRows
 from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
+from skae.training._training import Steps, Training, alone
 
 __all__ = [
     "LEARNING_RATES",
@@ -18,8 +20,11 @@ __all__ = [
     "Observer",
     "Record",
     "Rows",
+    "Steps",
     "StreamedRows",
     "Trainer",
+    "Training",
+    "alone",
     "explained",
     "foreign_randomness",
     "generator",
@@ -31,4 +36,5 @@ __all__ = [
     "standardized",
     "to_numpy",
     "to_tensor",
+    "train_all",
 ]

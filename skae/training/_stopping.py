@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -87,8 +87,11 @@ class HeldOut:
             return error(x, rng, known)
 
         parts = [part for _, part in self.portion.map(of, len(self.rows))]
-        errors = torch.cat(parts).cpu().double()
-        weights = self.rows.weights
+        return self.weighted(torch.cat(parts))
+
+    def weighted(self, errors: Tensor) -> Tensor:
+        """Errors of the rows, as they come from a module, times the rows' weights."""
+        errors, weights = errors.cpu().double(), self.rows.weights
         return errors if weights is None else errors * (weights / weights.mean()).cpu()
 
 
@@ -165,11 +168,19 @@ class Record:
         self.baseline_errors: Tensor | None = None
         if held_out is not None:
             self.baseline_errors = held_out.baseline_errors(module)
-            self._judge(held_out)
+            self._judge(held_out.errors(module))
 
     def _keep(self) -> None:
-        weights = {name: w.clone() for name, w in self.module.state_dict().items()}
-        self.best, self._weights = len(self.losses), weights
+        self.best = len(self.losses)
+        self.take_weights()
+
+    def take_weights(self) -> None:
+        """Remember the module's weights as they are."""
+        self._weights = {name: w.clone() for name, w in self.module.state_dict().items()}
+
+    def accepts(self, losses: dict[str, float]) -> bool:
+        """Whether the losses of an epoch are finite, so that training can go on from there."""
+        return all(isfinite(loss) for loss in losses.values())
 
     def add(self, losses: dict[str, float], steps: dict[str, float]) -> None:
         """Record an epoch, and keep its weights if they are the best so far.
@@ -181,21 +192,23 @@ class Record:
         steps : dict of str to float
             How large its steps were.
         """
-        self.losses.append(losses)
-        self.steps.append(steps)
-        if self.held_out is None:
-            if all(bool(torch.isfinite(w).all()) for w in self.module.parameters()):
-                self._keep()
-            return
-        score = self._judge(self.held_out)
-        if score > max(self.scores[:-1]):  # never true of NaN
+        errors = None if self.held_out is None else self.held_out.errors(self.module)
+        if self.note(losses, steps, errors) and (errors is not None or self._finite()):
             self._keep()
 
-    def _judge(self, held_out: HeldOut) -> float:
-        self.errors.append(held_out.errors(self.module))
-        score = explained(self.errors[-1], self.baseline_errors)
-        self.scores.append(score)
-        return score
+    def note(self, losses: dict[str, float], steps: dict[str, float], errors: Any) -> bool:
+        """Record an epoch and its held-out errors, None without; whether it is the best so far."""
+        self.losses.append(losses)
+        self.steps.append(steps)
+        return errors is None or self._judge(errors) > max(self.scores[:-1])  # false of NaN
+
+    def _finite(self) -> bool:
+        return all(bool(torch.isfinite(w).all()) for w in self.module.parameters())
+
+    def _judge(self, errors: Tensor) -> float:
+        self.errors.append(errors)
+        self.scores.append(explained(errors, self.baseline_errors))
+        return self.scores[-1]
 
     def restore(self) -> None:
         """Put the best weights back."""

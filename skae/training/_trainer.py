@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, cos, isfinite, pi
+from math import ceil, cos, pi
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
-from torch.nn.utils import get_total_norm as total_norm
+from torch import Generator, Tensor
 
 from skae.nn import Turn
 from skae.training._checkpoint import Checkpoint
@@ -121,7 +120,8 @@ class Trainer:
         stop: Callable[[Record], bool] = lambda record: False,
         observer: Observer | None = None,
         checkpoint: Checkpoint | None = None,
-    ) -> Record:
+        record: Any = None,
+    ) -> Any:
         """Train a module in place and leave it with the best weights seen, the start's included.
 
         Without held-out rows the last weights count as the best. Where the loss is not finite the
@@ -151,13 +151,15 @@ class Trainer:
             Told of every epoch, and may end training, too.
         checkpoint : Checkpoint or None
             Shown the run before every epoch, and may take it to where it stood before.
+        record : Record or None
+            What is told of the run; None makes one for the module and the held-out rows.
 
         Returns
         -------
         record : Record
             Losses, scores, and how the run ended.
         """
-        record, observer = Record(module, held_out), observer or Observer()
+        record, observer = record or Record(module, held_out), observer or Observer()
         checkpoint = checkpoint or Checkpoint()
         run = Run(module, record, [rng, *foreign], self._portion(module, len(rows)))
         checkpoint.resume(run)
@@ -190,7 +192,7 @@ class Trainer:
             observer.epoch_begins()
             run.module.train()
             losses, steps = self._epoch(run, rows, turns, n_epochs)
-            while not all(isfinite(loss) for loss in losses.values()):
+            while not run.record.accepts(losses):
                 run.record.restore()
                 run.record.divergences += 1
                 if run.record.divergences == 3:
@@ -202,7 +204,7 @@ class Trainer:
             run.epoch += 1
             yield losses, steps
 
-    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, float], dict[str, float]]:
+    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         n_batches = ceil(len(rows) / self.batch_size)
         totals: dict[str, Tensor] = {}
@@ -219,13 +221,15 @@ class Trainer:
                 norms.append(norm)
                 for name, term in terms.items():
                     totals[name] = totals.get(name, 0.0) + term * len(batch[0])
-        step = total_norm([w.detach() - w0 for w, w0 in zip(weights, before, strict=True)])
+        norm = turns[0].norm
+        change = [w.detach() - w0 for w, w0 in zip(weights, before, strict=True)]
         steps = {
             "learning_rate": rate,
-            "gradient_norm": float(torch.stack(norms).mean()),
-            "update_ratio": float(step / total_norm(before)),
+            "gradient_norm": torch.stack(norms).mean(dim=0).tolist(),
+            "update_ratio": (norm(change) / norm(before)).tolist(),
         }
-        return {name: float(total) / len(rows) for name, total in totals.items()}, steps
+        losses = {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}
+        return losses, steps
 
     def _step(self, batch, turn, optimizer, rate, run) -> tuple[dict[str, Tensor], Tensor]:
         """Move one player on one batch; its loss, and the norm of its gradient."""
@@ -236,7 +240,7 @@ class Trainer:
                 break
             except RuntimeError as error:
                 run.portion.halve(error)
-        norm = nn.utils.clip_grad_norm_(turn.parameters, self.max_gradient_norm)
+        norm = turn.shorten(self.max_gradient_norm)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
@@ -253,7 +257,7 @@ class Trainer:
             with torch.autocast(x.device.type, torch.bfloat16, half, cache_enabled=False):
                 terms = turn.loss(x[some], run.generators[0], part)
             weight = len(x[some]) / len(x)
-            (weight * sum(terms.values())).backward(inputs=turn.parameters)
+            (weight * sum(terms.values()).sum()).backward(inputs=turn.parameters)
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0.0) + weight * term.detach()
         return totals
@@ -275,8 +279,8 @@ class Trainer:
         return self.batch_size * sum(p.numel() for p in module.parameters())
 
     def _optimizer(self, turn: Turn) -> torch.optim.Optimizer:
-        matrices = [p for p in turn.parameters if p.ndim > 1]
-        others = [p for p in turn.parameters if p.ndim <= 1]
+        matrices = [p for p in turn.parameters if turn.decays(p)]
+        others = [p for p in turn.parameters if not turn.decays(p)]
         groups = [
             {"params": matrices, "weight_decay": self.alpha},
             {"params": others, "weight_decay": 0.0},
