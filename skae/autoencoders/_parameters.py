@@ -272,8 +272,6 @@ class Parameters:
         "verbose": ["verbose"],
     }
 
-    _layer_sizes: ClassVar[tuple[str, ...]] = ("hidden_layer_sizes", "decoder_layer_sizes")
-
     def _check_architecture(self) -> None:
         """Refuse what no single range can."""
         for name in self._layer_sizes:

@@ -35,8 +35,8 @@ from skae.nn._recurrence import (
     recurrent_coders,
 )
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
-from skae.nn._stacked import StackedAutoencoder
 from skae.nn._stack import Stack, embed, extract, likeness, widens
+from skae.nn._stacked import StackedAutoencoder
 from skae.nn._tensors import Tensors
 from skae.nn._variational import VariationalAutoencoder
 from skae.nn._weightless import Weightless
@@ -76,20 +76,20 @@ __all__ = [
     "SeriesCanonical",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
-    "StackedAutoencoder",
     "Stack",
+    "StackedAutoencoder",
     "Tensors",
     "Turn",
     "VariationalAutoencoder",
     "WassersteinAutoencoder",
     "Weightless",
     "coders",
-    "discriminator",
     "convolutional_coders",
-    "recurrent_coders",
+    "discriminator",
     "embed",
     "extract",
     "likeness",
+    "recurrent_coders",
     "shares_along_path",
     "slopes",
     "widens",
