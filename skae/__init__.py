@@ -5,6 +5,7 @@ from skae._version import __version__
 from skae.autoencoders import (
     AutoencoderTransformer,
     DenoisingAutoencoder,
+    MaskedAutoencoder,
     SparseAutoencoder,
     StackedAutoencoder,
     TabularAutoencoder,
@@ -15,6 +16,7 @@ from skae.persistence import load
 __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "MaskedAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TabularAutoencoder",

@@ -3,6 +3,7 @@
 from skae.autoencoders._autoencoder import AutoencoderTransformer
 from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._masked import MaskedAutoencoder
 from skae.autoencoders._sparse import SparseAutoencoder
 from skae.autoencoders._stacked import StackedAutoencoder
 from skae.autoencoders._tabular import TabularAutoencoder
@@ -12,6 +13,7 @@ __all__ = [
     "AutoencoderTransformer",
     "BaseAutoencoder",
     "DenoisingAutoencoder",
+    "MaskedAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TabularAutoencoder",
