@@ -41,7 +41,8 @@ with warnings.catch_warnings():
 # %%
 # At once, no gradient reaches the first layers, and the network says the same of every digit. Layer
 # by layer, the curve stays low for six phases, in which no layer is tuned to another, and rises in
-# the seventh, the code's, and in the last, the whole's. With shortcuts the network is shallow at first, and deepens as it learns.
+# the seventh, the code's, and in the last, the whole's. With shortcuts the network is shallow at
+# first, and deepens as it learns.
 figure, ax = plt.subplots(layout="constrained")
 for name, model in models.items():
     scores = model.validation_scores_

@@ -14,6 +14,7 @@ from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
+from skae.nn._masked import GapCanonical, MaskedAutoencoder
 from skae.nn._missing import GaussianFill
 from skae.nn._mixed import MixedAutoencoder, MixedReconstruction
 from skae.nn._mixed_density import MixedCanonical, MixedDensity
@@ -65,8 +66,10 @@ __all__ = [
     "Corruption",
     "DenseNetwork",
     "ForeignNetwork",
+    "GapCanonical",
     "GaussianDensity",
     "GaussianFill",
+    "MaskedAutoencoder",
     "MixedAutoencoder",
     "MixedCanonical",
     "MixedDensity",

@@ -41,6 +41,7 @@ class Corruption(nn.Module):
     zero: Tensor
     low: Tensor
     high: Tensor
+    hides = False  # whether nothing is left of a cell, as nothing of it is put in its place
 
     def __init__(
         self,
@@ -62,8 +63,12 @@ class Corruption(nn.Module):
 
     def forward(self, x: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
         """Corrupted rows, and which of their cells were hit, both shaped like x."""
-        hit = self.hits(x, self.draw_level(x, rng), rng)
+        hit = self.which(x, rng)
         return torch.where(hit, self.values(x, rng), x), hit
+
+    def which(self, x: Tensor, rng: Generator) -> Tensor:
+        """Which cells to replace, at a level drawn for the batch."""
+        return self.hits(x, self.draw_level(x, rng), rng)
 
     def draw_level(self, x: Tensor, rng: Generator) -> Tensor:
         """The batch's level, of shape (); it stays on the device."""
@@ -150,9 +155,13 @@ class GaussianNoise(Corruption):
 class MeanMasking(Corruption):
     """Puts the column's mean in place of a cell."""
 
+    hides = True
+
 
 class ZeroMasking(Corruption):
     """Puts 0 in place of a cell."""
+
+    hides = True
 
     def values(self, x: Tensor, rng: Generator) -> Tensor:
         return self.zero
@@ -187,6 +196,8 @@ class SwapNoise(Corruption):
 
 class BlockMasking(Corruption):
     """Puts the mean in place of a run of a series, or of a rectangle of an image."""
+
+    hides = True
 
     def hits(self, x: Tensor, level: Tensor, rng: Generator) -> Tensor:
         n, n_features = x.shape

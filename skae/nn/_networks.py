@@ -34,7 +34,35 @@ WEIGHT_INITS: dict[str, Callable] = {
 }
 
 
-def linear(n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator) -> nn.Linear:
+class GapLinear(nn.Linear):
+    r"""An affine map of rows with gaps, which is told where they are.
+
+    .. math:: W \bar x + U m + b, \qquad m_j = [x_j \text{ is NaN}], \quad
+        \bar x_j = (1 - m_j)\, x_j
+
+    Parameters
+    ----------
+    n_in, n_out, device, dtype
+        As of `nn.Linear`.
+    """
+
+    def __init__(self, n_in: int, n_out: int, device: Any = None, dtype: Any = None):
+        super().__init__(n_in, n_out, device=device, dtype=dtype)
+        self.told = nn.Parameter(torch.zeros_like(self.weight))  # U
+
+    def forward(self, x: Tensor) -> Tensor:
+        gaps = x.isnan()
+        return super().forward(without(gaps, x)) + F.linear(gaps.to(x.dtype), self.told)
+
+
+def without(gaps: Tensor, x: Tensor) -> Tensor:
+    """Rows with 0 in the place of some cells."""
+    return torch.where(gaps, torch.zeros_like(x), x)
+
+
+def linear(
+    n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator, gaps: bool = False
+) -> nn.Linear:
     """An affine map with weights from `rng`, and from nothing else, and no offset.
 
     Parameters
@@ -45,13 +73,18 @@ def linear(n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator
         Uniform weights after Glorot & Bengio (2010) or He et al. (2015).
     rng : torch.Generator
         Where the weights come from.
+    gaps : bool, default=False
+        Whether it takes rows with gaps, and learns what they mean, from nothing.
 
     Returns
     -------
     layer : nn.Linear
         In float64, on the CPU.
     """
-    layer = skip_init(nn.Linear, n_in, n_out, dtype=torch.float64, device="cpu")
+    kind = GapLinear if gaps else nn.Linear
+    layer = skip_init(kind, n_in, n_out, dtype=torch.float64, device="cpu")
+    if isinstance(layer, GapLinear):
+        nn.init.zeros_(layer.told)
     WEIGHT_INITS[weight_init](layer.weight, generator=rng)
     nn.init.zeros_(layer.bias)
     return layer
@@ -200,17 +233,19 @@ class ForeignNetwork(nn.Module):
         Maps (n, n_in) to (n, n_out).
     gated : bool
         Whether there is a gain.
+    gaps : bool, default=False
+        Whether there may be NaN in its input; the module is shown 0 instead.
     """
 
-    def __init__(self, module: nn.Module, *, gated: bool):
+    def __init__(self, module: nn.Module, *, gated: bool, gaps: bool = False):
         super().__init__()
-        self.module = module
+        self.module, self.gaps = module, gaps
         self.gain = (
             nn.Parameter(torch.zeros((), dtype=torch.float64, device="cpu")) if gated else None
         )
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
-        output = self.module(x)
+        output = self.module(without(x.isnan(), x) if self.gaps else x)
         return output if self.gain is None else self.gain * output
 
 
@@ -256,6 +291,7 @@ def coders(
     rng: Generator,
     n_outputs: int | None = None,
     residual: bool = False,
+    gaps: bool = False,
 ) -> tuple[Coder, Coder]:
     """An encoder and a decoder for tables.
 
@@ -280,6 +316,8 @@ def coders(
         Where the weights come from.
     n_outputs : int or None
         Width of the encoder's output, where it says more than a code; None is `n_components`.
+    gaps : bool, default=False
+        Whether the encoder takes rows with NaN in them, for cells that it is not shown.
 
     Returns
     -------
@@ -287,15 +325,18 @@ def coders(
         In float64, on the CPU.
     """
 
-    def layers(widths):
-        chain = [linear(*pair, weight_init=weight_init, rng=rng) for pair in pairwise(widths)]
+    def layers(widths, gaps=False):
+        chain = [
+            linear(*pair, weight_init=weight_init, rng=rng, gaps=gaps and i == 0)
+            for i, pair in enumerate(pairwise(widths))
+        ]
         if linear_path:
             nn.init.zeros_(chain[-1].weight)
         return chain
 
-    def network(layers, module):
+    def network(layers, module, gaps=False):
         if module is not None:
-            return ForeignNetwork(deepcopy(module).double().cpu(), gated=linear_path)
+            return ForeignNetwork(deepcopy(module).double().cpu(), gated=linear_path, gaps=gaps)
         if linear_path and len(layers) == 1:
             return None  # one more affine map would only say what the linear path says
         return DenseNetwork(
@@ -307,8 +348,8 @@ def coders(
         )
 
     n_outputs = n_outputs or n_components
-    down = layers([n_features, *hidden_layer_sizes, n_outputs])
-    path_down = linear(n_features, n_outputs, rng=rng) if linear_path else None
+    down = layers([n_features, *hidden_layer_sizes, n_outputs], gaps)
+    path_down = linear(n_features, n_outputs, rng=rng, gaps=gaps) if linear_path else None
     if tied_weights:
         up: list[Any] = [TransposedLinear(layer) for layer in reversed(down)]
         path_up: Any = TransposedLinear(path_down) if path_down is not None else None
@@ -316,7 +357,7 @@ def coders(
         up = layers([n_components, *decoder_layer_sizes, n_features])
         path_up = linear(n_components, n_features, rng=rng) if linear_path else None
     encoder, decoder = custom
-    return Coder(path_down, network(down, encoder)), Coder(path_up, network(up, decoder))
+    return Coder(path_down, network(down, encoder, gaps)), Coder(path_up, network(up, decoder))
 
 
 def beside_linear_paths(
