@@ -13,7 +13,6 @@ from skae.nn._module import Autoencoder, Turn
 from skae.nn._networks import DenseNetwork, linear
 from skae.nn._priors import PRIORS, to_prior
 
-
 TEMPER = 1.0
 """Charge for an adversary's squared slopes, halved: without it players run in circles."""
 
