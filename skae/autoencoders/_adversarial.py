@@ -19,9 +19,10 @@ class AdversarialAutoencoder(PriorAutoencoder):
         \min_{f, g} \; \mathbb{E}_x \Bigl[ \ell\bigl(g(f(x)), x\bigr)
         - \lambda\, d\, \log \sigma\bigl(D(f(x))\bigr) \Bigr]
 
-    with d features; the charge for slopes keeps the two from running in circles. On each batch the adversary takes its turn and then the coders take theirs; no
-    turn moves the other's weights. New rows are decoded draws. The start is PCA with components of
-    unit variance, whose mean and covariance are the prior's, and an adversary that says nothing.
+    with d features. On each batch the adversary takes its turn and then the coders take theirs; no
+    turn moves the other's weights, and the charge for the adversary's slopes keeps the players from
+    running in circles. New rows are decoded draws. The start is PCA with components of unit
+    variance, whose mean and covariance are the prior's, and an adversary that says nothing.
 
     What an adversary says is no measure of progress: it is low where the adversary is weak. So the
     number of epochs is chosen by held-out rows' reconstructions and the discrepancy of their codes
@@ -31,7 +32,7 @@ class AdversarialAutoencoder(PriorAutoencoder):
 
     Parameters
     ----------
-    prior_weight : float, default=0.01
+    prior_weight : float, default=0.1
         :math:`\lambda`, at least 0: what a nat of the adversary's costs, in nats a feature, where
         the error of saying the mean is 1/2.
     discriminator_layer_sizes : sequence of int, default=(64, 64)
@@ -61,7 +62,7 @@ class AdversarialAutoencoder(PriorAutoencoder):
     (3, 64)
     """
 
-    prior_weight: float = 0.01
+    prior_weight: float = 0.1
     discriminator_layer_sizes: Sequence[int] = (64, 64)
 
     _parameter_constraints: ClassVar[dict[str, list]] = {

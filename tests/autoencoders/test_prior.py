@@ -39,7 +39,7 @@ def p_value(Z):
     ("Estimator", "settings"),
     [
         (WassersteinAutoencoder, {"max_iter": 30}),
-        (AdversarialAutoencoder, {"max_iter": 60, "prior_weight": 0.1}),
+        (AdversarialAutoencoder, {"max_iter": 60}),
     ],
 )
 def test_unseen_codes_pass_for_draws_of_the_prior(Estimator, settings, skewed):
