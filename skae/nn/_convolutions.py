@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._maps import Maps, convolved, enlarged, transposed
 from skae.nn._networks import (
     NORMALIZATIONS,
     WEIGHT_INITS,
@@ -21,38 +21,6 @@ from skae.nn._networks import (
 
 DOWNSAMPLINGS = ("stride", "pool")
 UPSAMPLINGS = ("transpose", "nearest")
-
-
-class Maps(NamedTuple):
-    """Size of maps, which a row holds one line after another, channels last.
-
-    Parameters
-    ----------
-    height, width, n_channels : int
-        A signal has height 1.
-    """
-
-    height: int
-    width: int
-    n_channels: int
-
-    @property
-    def n_cells(self) -> int:
-        """Width of a row that holds them."""
-        return self.height * self.width * self.n_channels
-
-    @property
-    def stride(self) -> tuple[int, int]:
-        """What their sides are divided by: 2, where there is anything to divide."""
-        return min(2, self.height), min(2, self.width)
-
-    def kernel(self, size: int) -> tuple[int, int]:
-        """Sides of a kernel; cells farther away than the other border are none."""
-        return min(size, 2 * self.height - 1), min(size, 2 * self.width - 1)
-
-    def halved(self, n_channels: int) -> "Maps":
-        """Maps of half the size, rounded up."""
-        return Maps(ceil(self.height / 2), ceil(self.width / 2), n_channels)
 
 
 class Convolution(nn.Module):
@@ -150,7 +118,7 @@ class TransposedConvolution(nn.Module):
         maps = x.unflatten(1, self.maps_in)
         stride = self.maps_out.stride
         if self.repeats:
-            maps, stride = enlarged(maps, self.maps_out, repeat=True), (1, 1)
+            maps, stride = enlarged(maps, self.maps_out), (1, 1)
         maps = transposed(maps, weight, self.maps_out, stride)
         return (maps + self.bias).flatten(1)
 
@@ -168,68 +136,6 @@ def weights(
 def offsets(n_channels: int) -> nn.Parameter:
     """Zeros, one a channel, in float64, on the CPU."""
     return nn.Parameter(torch.zeros(n_channels, dtype=torch.float64, device="cpu"))
-
-
-def convolved(maps: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
-    """Maps of shape (n, height, width, n_channels), with zeros beyond the border.
-
-    Parameters
-    ----------
-    maps : Tensor of shape (n, height, width, n_channels)
-        What comes in.
-    weight : Tensor of shape (n_out, n_channels, height, width)
-        Kernels, of odd sides.
-    stride : tuple of two ints
-        Between the places where the kernel is put, from the first on.
-
-    Returns
-    -------
-    maps : Tensor of shape (n, ceil(height / stride), ceil(width / stride), n_out)
-        As `torch.nn.functional.conv2d` has them.
-    """
-    rows, columns = weight.shape[2:]
-    border = rows // 2, columns // 2
-    if not torch.compiler.is_exporting():
-        out = F.conv2d(maps.permute(0, 3, 1, 2), weight, stride=stride, padding=border)
-        return out.permute(0, 2, 3, 1)
-    # onnxruntime convolves in float32 alone; slices and products it has in float64
-    height, width = maps.shape[1:3]
-    wide = F.pad(maps, (0, 0, border[1], border[1], border[0], border[0]))
-    parts = [
-        wide[:, i : i + height : stride[0], j : j + width : stride[1]] @ weight[:, :, i, j].T
-        for i in range(rows)
-        for j in range(columns)
-    ]
-    return torch.stack(parts).sum(dim=0)
-
-
-def transposed(maps: Tensor, weight: Tensor, size: Maps, stride: tuple[int, int]) -> Tensor:
-    """The transpose of `convolved`: maps of a size whose convolution is as large as those given."""
-    if torch.compiler.is_exporting():
-        if stride != (1, 1):
-            maps = enlarged(maps, size, repeat=False)
-        return convolved(maps, weight.flip(2, 3).transpose(0, 1), (1, 1))
-    rows, columns = weight.shape[2:]
-    surplus = [
-        side - ((small - 1) * step + 1)
-        for side, small, step in zip(size[:2], maps.shape[1:3], stride, strict=True)
-    ]
-    out = F.conv_transpose2d(
-        maps.permute(0, 3, 1, 2),
-        weight,
-        stride=stride,
-        padding=(rows // 2, columns // 2),
-        output_padding=(surplus[0], surplus[1]),
-    )
-    return out.permute(0, 2, 3, 1)
-
-
-def enlarged(maps: Tensor, size: Maps, *, repeat: bool) -> Tensor:
-    """Maps with zeros, or copies, between their cells, cut to some size."""
-    for dim, step in enumerate(size.stride, start=1):
-        others = [maps if repeat else torch.zeros_like(maps)] * (step - 1)
-        maps = torch.stack([maps, *others], dim=dim + 1).flatten(dim, dim + 1)
-    return maps[:, : size.height, : size.width]
 
 
 class PerChannel(nn.Module):

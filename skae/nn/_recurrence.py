@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
 from skae.nn._canonical import Canonical
 from skae.nn._module import Autoencoder
@@ -80,8 +81,44 @@ class Recurrence(nn.Module):
     def forward(self, steps: Tensor, rng: Generator | None = None) -> Tensor:
         """States of shape (n, n_steps, width), from inputs of shape (n, n_steps, n_channels)."""
         for layer in self.layers:
-            steps = dropout(layer(steps)[0], self.dropout, rng)
+            read = unrolled if torch.compiler.is_exporting() else nn.Module.__call__
+            steps = dropout(read(layer, steps)[0], self.dropout, rng)
         return steps
+
+
+def unrolled(layer: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What a layer does, in products: onnxruntime has recurrences in float32 alone.
+
+    Parameters
+    ----------
+    layer : nn.GRU or nn.LSTM
+        Of one layer, rows first.
+    x : Tensor of shape (n, n_steps, n_channels)
+        What comes in.
+
+    Returns
+    -------
+    states : Tensor of shape (n, n_steps, width)
+        All of them.
+    last : Tensor of shape (n, width)
+        The last one.
+    """
+    read = F.linear(x, layer.weight_ih_l0, layer.bias_ih_l0)
+    state = cell = x.new_zeros(x.shape[0], layer.hidden_size)
+    states = []
+    for seen in read.unbind(dim=1):
+        held = F.linear(state, layer.weight_hh_l0, layer.bias_hh_l0)
+        if isinstance(layer, nn.GRU):
+            (reset, update, new), (reset_, update_, new_) = seen.chunk(3, 1), held.chunk(3, 1)
+            new = (new + (reset + reset_).sigmoid() * new_).tanh()
+            update = (update + update_).sigmoid()
+            state = new + update * (state - new)
+        else:
+            write, keep, new, show = (seen + held).chunk(4, 1)
+            cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
+            state = show.sigmoid() * cell.tanh()
+        states.append(state)
+    return torch.stack(states, dim=1), state
 
 
 class SeriesEncoder(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from skae.nn import Autoencoder, convolutional_coders
-from skae.nn import _convolutions as convolutions
+from skae.nn._maps import Maps, enlarged
 
 PLAIN = {
     "image_shape": (8, 8),
@@ -117,11 +117,11 @@ def test_a_signal_is_an_image_of_height_one():
 
 def test_repeated_cells_are_those_of_torch():
     for shape in [(8, 8), (7, 5), (1, 3)]:
-        size = convolutions.Maps(*shape, 2)
+        size = Maps(*shape, 2)
         half = size.halved(2)
         maps = random(2, *half)
         expected = F.interpolate(maps.permute(0, 3, 1, 2), shape, mode="nearest")
-        found = convolutions.enlarged(maps, size, repeat=True)
+        found = enlarged(maps, size)
         torch.testing.assert_close(found.permute(0, 3, 1, 2), expected)
 
 

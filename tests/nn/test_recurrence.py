@@ -142,3 +142,13 @@ def test_modules_of_the_users_are_shown_rows_alone():
     module, x = make(custom=(torch.nn.Linear(12, 3), None)), random(4, 12)
     assert torch.equal(module.with_length(x, missing_from(4, x)), x)
     assert module.encode(x).shape == (4, 3)
+
+
+@KINDS
+def test_what_is_exported_computes_the_same(recurrence, monkeypatch):
+    ways = {"recurrence": recurrence, "hidden_layer_sizes": (4, 5), "linear_path": False}
+    module, x = make(**ways), random(4, 12)
+    expected = module.decode(module.encode(x))
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    monkeypatch.setattr({"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[recurrence], "forward", None)
+    torch.testing.assert_close(module.decode(module.encode(x)), expected)
