@@ -111,15 +111,16 @@ class BottleneckSearchCV(BaseSearchCV):
     Examples
     --------
     >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import KFold
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skae import AutoencoderTransformer
     >>> from skae.model_selection import BottleneckSearchCV
     >>> X, _ = load_wine(return_X_y=True)
     >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0)
-    >>> search = BottleneckSearchCV(
-    ...     make_pipeline(StandardScaler(), autoencoder), n_components=(1, 2, 4), cv=3
-    ... ).fit(X)
+    >>> pipeline = make_pipeline(StandardScaler(), autoencoder)
+    >>> folds = KFold(3, shuffle=True, random_state=0)
+    >>> search = BottleneckSearchCV(pipeline, n_components=(1, 2, 4), cv=folds).fit(X)
     >>> search.best_params_
     {'autoencodertransformer__n_components': 4}
     >>> search.transform(X).shape
