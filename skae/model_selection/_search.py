@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import _fit_context, clone, is_classifier
-from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
 from sklearn.utils import get_tags, indexable
@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
+from skae.model_selection._candidates import candidates_of, widths_of
 from skae.model_selection._choice import RULES, Race
 from skae.model_selection._principal import pca_scores
 from skae.model_selection._reasons import why_one_by_one
@@ -110,15 +111,16 @@ class BottleneckSearchCV(BaseSearchCV):
     Examples
     --------
     >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import KFold
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skae import AutoencoderTransformer
     >>> from skae.model_selection import BottleneckSearchCV
     >>> X, _ = load_wine(return_X_y=True)
     >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0)
-    >>> search = BottleneckSearchCV(
-    ...     make_pipeline(StandardScaler(), autoencoder), n_components=(1, 2, 4), cv=3
-    ... ).fit(X)
+    >>> pipeline = make_pipeline(StandardScaler(), autoencoder)
+    >>> folds = KFold(3, shuffle=True, random_state=0)
+    >>> search = BottleneckSearchCV(pipeline, n_components=(1, 2, 4), cv=folds).fit(X)
     >>> search.best_params_
     {'autoencodertransformer__n_components': 4}
     >>> search.transform(X).shape
@@ -199,7 +201,6 @@ class BottleneckSearchCV(BaseSearchCV):
         ValueError
             If `n_components` holds anything but positive integers, or if all fits fail.
         """
-        self._check_widths()
         self.dropped_ = np.zeros(len(self._candidates), dtype=bool)
         fit_params = self._get_routed_params_for_fit(_check_method_params(X, params=params))
         reason = why_one_by_one(self, self._candidates, fit_params.estimator.fit)
@@ -235,18 +236,29 @@ class BottleneckSearchCV(BaseSearchCV):
         """
         return self.fit(X, y, **params).transform(X)
 
-    def _check_widths(self) -> None:
-        widths = self._widths
-        whole = all(isinstance(width, Integral) and int(width) > 0 for width in widths)
-        if not (widths and whole):
-            raise ValueError(
-                f"n_components={self.n_components!r} must hold positive integers, at least one; "
-                "pass the widths to try."
-            )
+    def score(self, X, y=None, **params):
+        """Score of the best candidate on some rows, by `scoring`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or None, default=None
+            For scorers that want it.
+        **params : dict of str to object
+            What the scorer is passed, under metadata routing.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+        """
+        return super().score(X, y, **params)
 
     @property
-    def _widths(self) -> list[int]:
-        return list(np.ravel(np.asarray(self.n_components, dtype=object)))
+    def n_features_in_(self) -> int:
+        """Number of features seen in `fit`."""
+        return super().n_features_in_
 
     @property
     def _width(self) -> str:
@@ -257,9 +269,7 @@ class BottleneckSearchCV(BaseSearchCV):
 
     @property
     def _candidates(self) -> list[dict[str, Any]]:
-        grids = self.param_grid if isinstance(self.param_grid, list) else [self.param_grid or {}]
-        widths = [int(width) for width in self._widths]
-        return list(ParameterGrid([{**grid, self._width: widths} for grid in grids]))
+        return candidates_of(widths_of(self.n_components), self._width, self.param_grid)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Try all candidates, as BaseSearchCV asks for it, one by one."""
@@ -340,7 +350,7 @@ class BottleneckSearchCV(BaseSearchCV):
 
     def _pca_scores(self, splits, X, y, scorer) -> np.ndarray:
         head, _ = parted(self.estimator)
-        return pca_scores(head, [int(width) for width in self._widths], splits, X, y, scorer)
+        return pca_scores(head, widths_of(self.n_components), splits, X, y, scorer)
 
     def _refit(self, X, y, fit_params: dict) -> None:
         self.best_estimator_ = clone(self.estimator).set_params(
