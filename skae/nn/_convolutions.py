@@ -194,6 +194,7 @@ def convolutional_coders(
     linear_path: bool,
     custom: tuple[nn.Module | None, nn.Module | None],
     rng: Generator,
+    residual: bool = False,
 ) -> tuple[Coder, Coder]:
     """An encoder and a decoder for images and signals.
 
@@ -209,7 +210,7 @@ def convolutional_coders(
         See `Convolution` and `TransposedConvolution`.
     hidden_layer_sizes, decoder_layer_sizes : sequence of int
         Widths of dense layers between the last maps and the code, and of those after it.
-    activation, normalization, dropout, weight_init, tied_weights, linear_path, custom, rng
+    activation, normalization, dropout, weight_init, tied_weights, linear_path, custom, rng, residual
         See `skae.nn.coders`.
 
     Returns
@@ -245,7 +246,11 @@ def convolutional_coders(
             nn.init.zeros_(up[-1].weight)
     networks = [
         ConvolutionalNetwork(
-            layers, activation=activation, normalization=normalization, dropout=dropout
+            layers,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
         )
         for layers in (down, up)
     ]

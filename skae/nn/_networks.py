@@ -163,6 +163,27 @@ class NoShortcut(nn.Module):
         return y
 
 
+def joins(widths: Sequence[tuple[int, int]], *, residual: bool) -> nn.ModuleList:
+    """What stands behind each layer: a shortcut past those between hidden units as many.
+
+    Parameters
+    ----------
+    widths : sequence of pairs of int
+        Of each layer's input and output, first to last.
+    residual : bool
+        Whether there are shortcuts at all.
+
+    Returns
+    -------
+    joins : nn.ModuleList
+        Of `Shortcut` and `NoShortcut`.
+    """
+    return nn.ModuleList(
+        Shortcut(width) if residual and i > 0 and width == before else NoShortcut()
+        for i, (before, width) in enumerate(widths)
+    )
+
+
 class DenseNetwork(nn.Module):
     """Affine layers with normalisation, activation and dropout between them.
 
@@ -194,12 +215,8 @@ class DenseNetwork(nn.Module):
         self.norms = nn.ModuleList(
             NORMALIZATIONS[normalization](layer.out_features, device="cpu") for layer in layers[:-1]
         ).double()
-        self.joins = nn.ModuleList(
-            Shortcut(layer.out_features)
-            if residual and i > 0 and layer.in_features == layer.out_features
-            else NoShortcut()
-            for i, layer in enumerate(layers[:-1])
-        )
+        widths = [(layer.in_features, layer.out_features) for layer in layers[:-1]]
+        self.joins = joins(widths, residual=residual)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = dropout
 

@@ -18,6 +18,7 @@ from skae.nn._networks import (
     TransposedLinear,
     beside_linear_paths,
     dropout,
+    joins,
     linear,
 )
 
@@ -72,17 +73,21 @@ class Recurrence(nn.Module):
         First to last.
     dropout : float in [0, 1)
         Share of the states that are zeroed for the next layer in a training step.
+    residual : bool, default=False
+        Whether there is a `Shortcut` past each layer that is as wide as the one before.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], dropout: float):
+    def __init__(self, layers: Sequence[Any], dropout: float, *, residual: bool = False):
         super().__init__()
         self.layers, self.dropout = nn.ModuleList(layers), dropout
+        widths = [(layer.input_size, layer.hidden_size) for layer in layers]
+        self.joins = joins(widths, residual=residual)
 
     def forward(self, steps: Tensor, rng: Generator | None = None) -> Tensor:
         """States of shape (n, n_steps, width), from inputs of shape (n, n_steps, n_channels)."""
-        for layer in self.layers:
+        for layer, join in zip(self.layers, self.joins, strict=True):
             read = unrolled if torch.compiler.is_exporting() else nn.Module.__call__
-            steps = dropout(read(layer, steps)[0], self.dropout, rng)
+            steps = join(steps, dropout(read(layer, steps)[0], self.dropout, rng))
         return steps
 
 
@@ -269,6 +274,7 @@ def recurrent_coders(
     linear_path: bool,
     custom: tuple[nn.Module | None, nn.Module | None],
     rng: Generator,
+    residual: bool = False,
 ) -> tuple[Coder, Coder]:
     """An encoder and a decoder for series.
 
@@ -286,7 +292,7 @@ def recurrent_coders(
         What follows the decoder's map of the code.
     normalization : key of ``NORMALIZATIONS``
         What stands before it, and behind the encoder's last state.
-    dropout, weight_init, tied_weights, linear_path, custom, rng
+    dropout, weight_init, tied_weights, linear_path, custom, rng, residual
         See `skae.nn.coders`.
 
     Returns
@@ -299,7 +305,9 @@ def recurrent_coders(
 
     def layers(widths: Sequence[int]) -> Recurrence:
         return Recurrence(
-            [recurrent_layer(recurrence, *pair, **drawn) for pair in pairwise(widths)], dropout
+            [recurrent_layer(recurrence, *pair, **drawn) for pair in pairwise(widths)],
+            dropout,
+            residual=residual,
         )
 
     def norm(width: int) -> nn.Module:
