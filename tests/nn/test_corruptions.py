@@ -31,7 +31,7 @@ def test_comes_from_the_generator_and_leaves_the_rows_alone(name):
     torch.testing.assert_close(x, before)
 
 
-@pytest.mark.parametrize("name", set(CORRUPTIONS) - {"gaussian"})
+@pytest.mark.parametrize("name", sorted(CORRUPTIONS.keys() - {"gaussian"}))
 def test_only_cells_that_were_hit_change_and_their_share_is_the_level(name):
     x = rows(4000)
     seen, hit = make(name)(x, torch.Generator().manual_seed(0))
