@@ -85,6 +85,7 @@ class Model(Parameters):
                 "activation": auto(self.activation, activation, n_samples),
                 "normalization": self.normalization,
                 "residual": self.residual,
+                "architecture": self.architecture,
                 "dropout": auto(self.dropout, dropout_rate, n_samples, n_features),
                 "weight_init": self.weight_init,
                 "tied_weights": self.tied_weights,
