@@ -62,6 +62,14 @@ class Model(Parameters):
         check_columns(self, source)
         return table
 
+    def _check_architecture(self) -> None:
+        super()._check_architecture()
+        if self.architecture != "dense" and self._coders is not coders:
+            raise ValueError(
+                f"{type(self).__name__} has networks of its own, but architecture="
+                f"{self.architecture!r}; leave it 'dense'."
+            )
+
     def _as_given(self, X: np.ndarray) -> Any:
         """The same rows as a user gives them."""
         return X
@@ -77,8 +85,10 @@ class Model(Parameters):
         n_samples, n_features = shape
         hidden = self._widths(shape)
         decoder = hidden[::-1] if self.decoder_layer_sizes is None else self.decoder_layer_sizes
+        own = {"architecture": self.architecture} if self._coders is coders else {}
         return {
-            "coders": {
+            "coders": own
+            | {
                 "n_features": n_features,
                 "n_components": n_components,
                 "hidden_layer_sizes": hidden,

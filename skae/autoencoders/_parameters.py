@@ -10,7 +10,13 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
-from skae.nn import ACTIVATIONS, CORRUPTIONS, NORMALIZATIONS, RECONSTRUCTIONS, WEIGHT_INITS
+from skae.nn import (
+    ACTIVATIONS,
+    CORRUPTIONS,
+    NORMALIZATIONS,
+    RECONSTRUCTIONS,
+    WEIGHT_INITS,
+)
 from skae.training import LEARNING_RATES, SOLVERS
 
 
@@ -31,6 +37,10 @@ class Parameters:
         rows, one and another of half its width.
     decoder_layer_sizes : sequence of int or None, default=None
         Hidden widths of the decoder's network; None mirrors the encoder's.
+    architecture : {"dense", "transformer"}, default="dense"
+        Of the encoder's network. "transformer" makes a token of each cell of a row, and these
+        attend to each other, in as many blocks as there are hidden layers, whose widths it does
+        not use; its cost grows with the square of the number of features.
     activation : str, default="auto"
         What follows each hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh",
         "logistic" or "identity". "auto" is "relu", or, below 1,000 rows, "silu".
@@ -179,6 +189,7 @@ class Parameters:
     n_components: int | float | None = field(default=None, kw_only=False)
     hidden_layer_sizes: Sequence[int] | str = "auto"
     decoder_layer_sizes: Sequence[int] | None = None
+    architecture: str = "dense"
     activation: str = "auto"
     loss: str = "squared_error"
     normalization: str | None = None
@@ -225,6 +236,7 @@ class Parameters:
         ],
         "hidden_layer_sizes": ["array-like", StrOptions({"auto"})],
         "decoder_layer_sizes": ["array-like", None],
+        "architecture": [StrOptions({"dense", "transformer"})],
         "activation": [StrOptions({"auto", *ACTIVATIONS})],
         "loss": [StrOptions(set(RECONSTRUCTIONS))],
         "normalization": [StrOptions({name for name in NORMALIZATIONS if name}), None],
@@ -288,6 +300,11 @@ class Parameters:
             raise ValueError(
                 "tied_weights=True needs a decoder that mirrors the encoder; leave "
                 "decoder_layer_sizes, encoder and decoder None, or set tied_weights=False."
+            )
+        if self.tied_weights and self.architecture != "dense":
+            raise ValueError(
+                f"tied_weights=True needs an encoder of affine maps, but architecture="
+                f"{self.architecture!r}; set one of them to its default."
             )
         if self.normalization == "batch" and self.batch_size == 1:
             raise ValueError(

@@ -5,6 +5,7 @@ from skae.nn._aggregated import (
     WassersteinAutoencoder,
     discriminator,
 )
+from skae.nn._attention import FeatureTransformer
 from skae.nn._attribution import shares_along_path
 from skae.nn._canonical import Canonical, CodeMap, CodeOrder
 from skae.nn._completion import Completion, Correction
@@ -12,6 +13,7 @@ from skae.nn._contractive import ContractiveAutoencoder
 from skae.nn._convolutions import DOWNSAMPLINGS, UPSAMPLINGS, convolutional_coders
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.nn._layers import WEIGHT_INITS
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
 from skae.nn._masked import GapCanonical, MaskedAutoencoder
@@ -22,7 +24,6 @@ from skae.nn._module import Autoencoder, Turn
 from skae.nn._networks import (
     ACTIVATIONS,
     NORMALIZATIONS,
-    WEIGHT_INITS,
     Coder,
     DenseNetwork,
     ForeignNetwork,
@@ -65,6 +66,7 @@ __all__ = [
     "Correction",
     "Corruption",
     "DenseNetwork",
+    "FeatureTransformer",
     "ForeignNetwork",
     "GapCanonical",
     "GaussianDensity",

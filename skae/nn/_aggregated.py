@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._layers import linear
 from skae.nn._module import Autoencoder, Turn
-from skae.nn._networks import DenseNetwork, linear
+from skae.nn._networks import DenseNetwork
 from skae.nn._priors import PRIORS, to_prior
 
 TEMPER = 1.0

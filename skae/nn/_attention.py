@@ -6,7 +6,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skae.nn._networks import dropout, linear, without
+from skae.nn._layers import dropout, linear, without
+
+WIDTH = 32
+"""Of the token of a cell."""
 
 HEADS = 4
 """Of attention, each on its part of the width."""
@@ -29,8 +32,6 @@ class FeatureTransformer(nn.Module):
         Widths of a row and of what is made of it.
     depth : int
         Blocks of attention and perceptron.
-    width : int
-        Of a token, a multiple of `HEADS`.
     dropout : float in [0, 1)
         Share of hidden units that are zeroed in a training step.
     rng : torch.Generator
@@ -50,7 +51,6 @@ class FeatureTransformer(nn.Module):
         n_outputs: int,
         *,
         depth: int,
-        width: int,
         dropout: float,
         rng: Generator,
         silent: bool,
@@ -58,15 +58,15 @@ class FeatureTransformer(nn.Module):
         super().__init__()
 
         def tokens(n: int) -> nn.Parameter:
-            bound = 1 / sqrt(width)
-            empty = torch.empty(n, width, dtype=torch.float64, device="cpu")
+            bound = 1 / sqrt(WIDTH)
+            empty = torch.empty(n, WIDTH, dtype=torch.float64, device="cpu")
             return nn.Parameter(empty.uniform_(-bound, bound, generator=rng))
 
         self.own, self.direction = tokens(n_features), tokens(n_features)
         self.hidden, self.code = tokens(1), tokens(1)
-        self.blocks = nn.ModuleList(Block(width, dropout, rng) for _ in range(depth))
-        self.norm = nn.LayerNorm(width, dtype=torch.float64, device="cpu")
-        self.head = linear(width, n_outputs, rng=rng)
+        self.blocks = nn.ModuleList(Block(WIDTH, dropout, rng) for _ in range(depth))
+        self.norm = nn.LayerNorm(WIDTH, dtype=torch.float64, device="cpu")
+        self.head = linear(WIDTH, n_outputs, rng=rng)
         if silent:
             nn.init.zeros_(self.head.weight)
 

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from skae.nn._layers import linear
 from skae.nn._missing import GaussianFill
 from skae.nn._module import Turn, weighted
-from skae.nn._networks import DenseNetwork, linear
+from skae.nn._networks import DenseNetwork
 
 
 class Correction(nn.Module):

@@ -8,16 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._layers import WEIGHT_INITS, TransposedLinear, linear
 from skae.nn._maps import Maps, convolved, enlarged, transposed
-from skae.nn._networks import (
-    NORMALIZATIONS,
-    WEIGHT_INITS,
-    Coder,
-    DenseNetwork,
-    TransposedLinear,
-    beside_linear_paths,
-    linear,
-)
+from skae.nn._networks import NORMALIZATIONS, Coder, DenseNetwork, beside_linear_paths
 
 DOWNSAMPLINGS = ("stride", "pool")
 UPSAMPLINGS = ("transpose", "nearest")

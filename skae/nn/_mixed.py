@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._layers import TransposedLinear
 from skae.nn._losses import Reconstruction
 from skae.nn._module import Autoencoder
-from skae.nn._networks import TransposedLinear
 
 LEAST_SHARE = 1e-6
 """Of a category, when its logarithm is taken."""

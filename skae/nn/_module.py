@@ -7,8 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn._corruptions import Corruption, SwapNoise
+from skae.nn._layers import TransposedLinear
 from skae.nn._losses import RECONSTRUCTIONS
-from skae.nn._networks import Coder, TransposedLinear
+from skae.nn._networks import Coder
 
 COUPLES_ROWS = (nn.modules.batchnorm._BatchNorm, SwapNoise)
 """What these do with a row depends on the other rows of the batch."""

@@ -9,18 +9,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skae.nn._canonical import Canonical
+from skae.nn._layers import WEIGHT_INITS, TransposedLinear, dropout, joins, linear
 from skae.nn._module import Autoencoder
-from skae.nn._networks import (
-    ACTIVATIONS,
-    NORMALIZATIONS,
-    WEIGHT_INITS,
-    Coder,
-    TransposedLinear,
-    beside_linear_paths,
-    dropout,
-    joins,
-    linear,
-)
+from skae.nn._networks import ACTIVATIONS, NORMALIZATIONS, Coder, beside_linear_paths
 
 RECURRENCES = {"gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._layers import TransposedLinear
 from skae.nn._module import Autoencoder, weighted
-from skae.nn._networks import TransposedLinear
 
 DEAD_AFTER = 50
 """Training steps without a use after which a component counts as dead."""

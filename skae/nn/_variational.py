@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skae.nn._layers import TransposedLinear
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._module import Autoencoder, weighted
-from skae.nn._networks import TransposedLinear
 
 FLOOR = 1e-6
 """Noise scale below which none is learned, in units of the data: a likelihood needs a floor."""

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from torch import nn
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, load
 
 
 def table(kind, rng):
@@ -329,3 +329,16 @@ def test_with_shortcuts_twenty_layers_train_as_well_as_four(digits):
         scores[residual, depth] = model.validation_scores_[model.best_iter_]
     assert scores[True, 20] > scores[True, 4] - 0.02
     assert scores[False, 20] < scores[True, 20] - 0.2
+
+
+def test_a_transformer_starts_at_pca_and_learns(blobs, tmp_path):
+    X = np.vstack([blobs, -blobs])
+    settings = {"architecture": "transformer", "hidden_layer_sizes": (8, 8)}
+    start, pca = tiny(AutoencoderTransformer, max_iter=0, **settings).fit(X), PCA(2).fit(X)
+    assert_allclose(start.transform(X), pca.transform(X), atol=1e-10)
+    model = tiny(AutoencoderTransformer, max_iter=30, early_stopping=False, **settings).fit(X)
+    assert model.loss_curve_[-1] < 0.95 * model.loss_curve_[0]
+    model.save(tmp_path / "model.safetensors")
+    assert_array_equal(load(tmp_path / "model.safetensors").transform(X), model.transform(X))
+    with pytest.raises(ValueError, match="architecture='transformer'"):
+        tiny(AutoencoderTransformer, tied_weights=True, **settings).fit(X)

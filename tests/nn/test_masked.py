@@ -6,7 +6,7 @@ from test_networks import PLAIN
 from torch import nn
 
 from skae.nn import CORRUPTIONS, MaskedAutoencoder, coders
-from skae.nn._networks import linear
+from skae.nn._layers import linear
 
 
 def noise(kind="masking_mean", level=0.5, emphasis=1.0):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders
-from skae.nn._networks import dropout, linear
+from skae.nn._layers import dropout, linear
 
 PLAIN = {
     "hidden_layer_sizes": (6, 5),

@@ -1,0 +1,164 @@
+"""Layers: affine maps, their transposes, shortcuts past them, dropout."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import skip_init
+
+WEIGHT_INITS: dict[str, Callable] = {
+    "xavier": nn.init.xavier_uniform_,
+    "he": nn.init.kaiming_uniform_,
+}
+
+
+class GapLinear(nn.Linear):
+    r"""An affine map of rows with gaps, which is told where they are.
+
+    .. math:: W \bar x + U m + b, \qquad m_j = [x_j \text{ is NaN}], \quad
+        \bar x_j = (1 - m_j)\, x_j
+
+    Parameters
+    ----------
+    n_in, n_out, device, dtype
+        As of `nn.Linear`.
+    """
+
+    def __init__(self, n_in: int, n_out: int, device: Any = None, dtype: Any = None):
+        super().__init__(n_in, n_out, device=device, dtype=dtype)
+        self.told = nn.Parameter(torch.zeros_like(self.weight))  # U
+
+    def forward(self, x: Tensor) -> Tensor:
+        gaps = x.isnan()
+        return super().forward(without(gaps, x)) + F.linear(gaps.to(x.dtype), self.told)
+
+
+def without(gaps: Tensor, x: Tensor) -> Tensor:
+    """Rows with 0 in the place of some cells."""
+    return torch.where(gaps, torch.zeros_like(x), x)
+
+
+def linear(
+    n_in: int, n_out: int, *, weight_init: str = "xavier", rng: Generator, gaps: bool = False
+) -> nn.Linear:
+    """An affine map with weights from `rng`, and from nothing else, and no offset.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths.
+    weight_init : {"xavier", "he"}, default="xavier"
+        Uniform weights after Glorot & Bengio (2010) or He et al. (2015).
+    rng : torch.Generator
+        Where the weights come from.
+    gaps : bool, default=False
+        Whether it takes rows with gaps, and learns what they mean, from nothing.
+
+    Returns
+    -------
+    layer : nn.Linear
+        In float64, on the CPU.
+    """
+    kind = GapLinear if gaps else nn.Linear
+    layer = skip_init(kind, n_in, n_out, dtype=torch.float64, device="cpu")
+    if isinstance(layer, GapLinear):
+        nn.init.zeros_(layer.told)
+    WEIGHT_INITS[weight_init](layer.weight, generator=rng)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class TransposedLinear(nn.Module):
+    """The transpose of another layer's map, with an offset of its own: a tied layer.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        The layer whose weights are shared.
+    """
+
+    def __init__(self, layer: nn.Linear):
+        super().__init__()
+        self.layer = layer
+        self.in_features, self.out_features = layer.out_features, layer.in_features
+        self.bias = nn.Parameter(layer.weight.new_zeros(layer.in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.layer.weight.T, self.bias)
+
+
+def dropout(x: Tensor, rate: float, rng: Generator | None) -> Tensor:
+    """Zero a share of the cells and raise the rest, so that the mean stays.
+
+    Parameters
+    ----------
+    x : Tensor
+        Activations.
+    rate : float in [0, 1)
+        Share of cells that become zero.
+    rng : torch.Generator or None
+        Where the mask comes from; None leaves x as it is, as inference does.
+
+    Returns
+    -------
+    x : Tensor
+        Shaped like x.
+    """
+    if rng is None or rate == 0:
+        return x
+    return x * torch.empty_like(x).bernoulli_(1 - rate, generator=rng).div_(1 - rate)
+
+
+class Shortcut(nn.Module):
+    r"""Adds what a layer makes of its input to the input, :math:`h + \gamma \odot y`.
+
+    The gains start at zero, so that a network is as shallow as it can be at first, whatever its
+    depth, and each layer learns how much to add ([1]_, with a gain for each unit [2]_).
+
+    Parameters
+    ----------
+    width : int
+        Of the layer's input and output.
+
+    References
+    ----------
+    .. [1] Bachlechner et al. (2021). ReZero is all you need: fast convergence at large depth. UAI.
+    .. [2] Touvron et al. (2021). Going deeper with image transformers, section 2. ICCV.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.gains = nn.Parameter(torch.zeros(width, dtype=torch.float64, device="cpu"))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + self.gains * y
+
+
+class NoShortcut(nn.Module):
+    """Goes on with what the layer has made, as plain networks do."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return y
+
+
+def joins(widths: Sequence[tuple[int, int]], *, residual: bool) -> nn.ModuleList:
+    """What stands behind each layer: a shortcut past those between hidden units as many.
+
+    Parameters
+    ----------
+    widths : sequence of pairs of int
+        Of each layer's input and output, first to last.
+    residual : bool
+        Whether there are shortcuts at all.
+
+    Returns
+    -------
+    joins : nn.ModuleList
+        Of `Shortcut` and `NoShortcut`.
+    """
+    return nn.ModuleList(
+        Shortcut(width) if residual and i > 0 and width == before else NoShortcut()
+        for i, (before, width) in enumerate(widths)
+    )
