@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._canonical import own_axes
+from skae.autoencoders._warnings import Idleness, silent_components
 from skae.nn import PRIORS, Canonical
 from skae.training import generator, to_numpy
 
 FAINTEST = 1e-3
-"""Least standard deviation, as a share of the largest, that a code is divided by."""
+"""Least standard deviation, in units of the data's root mean square, that codes are divided by."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -46,6 +47,13 @@ class PriorAutoencoder(BottleneckAutoencoder):
 
     _axes = staticmethod(own_axes)
     _is_lossless = False
+    _idleness = Idleness(
+        which=silent_components,
+        share=1.0,  # what the rows do not need has to be filled with something for the prior
+        kind="Posterior collapse",
+        fact="drive next to none of the output's variance",
+        way_out="Lower prior_weight, or scale the features.",
+    )
 
     def _architecture(self, shape, noise, n_components):
         architecture = super()._architecture(shape, noise, n_components)
@@ -61,8 +69,8 @@ class PriorAutoencoder(BottleneckAutoencoder):
     def _linear_start(X, n_components, module, random_state):
         axes = BottleneckAutoencoder._linear_start(X, n_components, module, random_state)
         std = np.sqrt(np.square((X - axes.mean) @ axes.reader.T).mean(axis=0))[:, None]
-        divisor = np.maximum(std, FAINTEST * std.max() or 1.0)
-        return axes._replace(components=std * axes.components, reader=axes.reader / divisor)
+        reader = axes.reader / np.maximum(std, FAINTEST)
+        return axes._replace(components=std * axes.components, reader=reader)
 
     def _code_unit(self, units):
         return 1.0  # that of the prior

@@ -164,7 +164,7 @@ class AdversarialAutoencoder(PriorAutoencoder):
         self, x: Tensor, rng: Generator, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
         """What the adversary minimises: its surprise at where codes are from, and its slopes."""
-        with torch.no_grad():  # the adversary does not teach the encoder in its own turn
+        with torch.no_grad():  # the coders do not move in this turn: a graph would be of no use
             seen, weight = self.corrupt(x, rng, weight)
             z = self.encode(seen, rng)
             if self.trim > 0:  # what does not teach the coders does not teach their adversary
