@@ -139,11 +139,17 @@ def test_what_is_exported_computes_the_same(shape, downsampling, upsampling, mon
     torch.testing.assert_close(module.decode(module.encode(x)), expected)
 
 
-@pytest.mark.parametrize("normalization", ["layer", "batch"])
-def test_normalisation_has_a_scale_for_each_channel(normalization):
+@pytest.mark.parametrize("normalization, over", [("layer", 2), ("batch", (0, 1))])
+def test_normalisation_is_that_of_places_or_channels(normalization, over):
     module = make(normalization=normalization, hidden_layer_sizes=(6,), decoder_layer_sizes=(6,))
-    assert [norm.norm.weight.shape for norm in module.encoder.network.norms] == [(3,), (5,), (6,)]
-    sum(module.train().loss(random(9, 64), torch.Generator()).values()).backward()
+    norms, x = module.encoder.network.norms.train(), 3 + random(9, 16 * 3)
+    assert [norm.norm.weight.shape for norm in norms] == [(3,), (5,), (6,)]
+    maps = norms[0](x).unflatten(1, (16, 3))
+    torch.testing.assert_close(maps.mean(dim=over), torch.zeros_like(maps.mean(dim=over)))
+    torch.testing.assert_close(
+        maps.var(dim=over, correction=0), torch.ones_like(maps.mean(dim=over)), rtol=0.01, atol=0
+    )
+    sum(module.loss(random(9, 64), torch.Generator()).values()).backward()
 
 
 def test_silent_networks_get_gradients_all_the_same():
