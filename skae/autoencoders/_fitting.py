@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -372,6 +372,8 @@ class Fitting:
         """A copy, with as many components as others have that it is to be trained with."""
         if self.sharing is None or not widens(module):
             return deepcopy(module)
-        wide = self.build(self.architecture(self.sharing.widest), generator(self.seed)).eval()
+        architecture = self.architecture(self.sharing.widest)
+        build = partial(self.build, architecture, generator(self.seed))
+        wide = deepcopy(self.sharing.once("wide", np.empty(0), build)).eval()
         embed(module, wide)
         return wide

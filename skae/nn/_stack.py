@@ -65,8 +65,8 @@ class Stack(nn.Module):
     def __init__(self, members: Sequence[Any]):
         super().__init__()
         members = [with_tensors_for_numbers(member) for member in members]
-        # out of sight of nn.Module: its own parameters are never used
-        self._template = (Method(members[0]),)
+        # out of sight of nn.Module: its parameters are not used, and those that are tied are lost
+        self._template = (Method(deepcopy(members[0])),)
         self.couples_rows = members[0].couples_rows
         self.names = [name for name, _ in members[0].named_parameters()]
         rows = zip(*(member.parameters() for member in members), strict=True)
@@ -115,7 +115,9 @@ class Method(nn.Module):
 
 
 def with_tensors_for_numbers(module: nn.Module) -> Any:
-    """A copy with a buffer in the place of each setting that may differ."""
+    """A copy with a buffer in the place of each setting that may differ, if there is any."""
+    if not any(name in vars(part) for part in module.modules() for name in NUMBERS):
+        return module
     module = deepcopy(module)
     like = next(module.parameters())
     for part in module.modules():

@@ -22,7 +22,11 @@ TRAINER = Trainer(
 
 
 def module(seed, **settings):
-    settings = {"hidden_layer_sizes": (6,), "decoder_layer_sizes": (6,)} | settings
+    settings = {
+        "hidden_layer_sizes": (6,),
+        "decoder_layer_sizes": (6,),
+        "tied_weights": False,
+    } | settings
     rng = torch.Generator().manual_seed(seed)
     return Autoencoder(
         *coders(
@@ -32,7 +36,6 @@ def module(seed, **settings):
             normalization=None,
             dropout=0.0,
             weight_init="xavier",
-            tied_weights=False,
             linear_path=False,
             custom=(None, None),
             rng=rng,
@@ -41,14 +44,16 @@ def module(seed, **settings):
     )
 
 
-def training(seed, *, n_epochs=6, held_out=True, weights=False, stop=lambda record: False, **kw):
+def training(
+    seed, *, n_epochs=6, held_out=True, weights=False, tied=False, stop=lambda r: False, **kw
+):
     rng = torch.Generator().manual_seed(100 + seed)
     x = torch.randn(30, 3, generator=rng, dtype=torch.float64) * (1 + seed)
     judge = HeldOut(Rows(x[20:]), x[:20].mean(dim=0), seed=7) if held_out else None
     w = torch.rand(20, generator=rng, dtype=torch.float64) + 0.1 if weights else None
     return Training(
         trainer=TRAINER,
-        module=module(seed),
+        module=module(seed, tied_weights=tied),
         rows=Rows(x[:20], None, w),
         n_epochs=n_epochs,
         seed=seed,
@@ -64,13 +69,13 @@ def training(seed, *, n_epochs=6, held_out=True, weights=False, stop=lambda reco
 
 @pytest.mark.parametrize("solver", ["adamw", "adam", "sgd", "rmsprop"])
 @pytest.mark.parametrize("held_out", [True, False])
-@pytest.mark.parametrize("weights", [True, False])
-def test_together_is_alone(solver, held_out, weights):
+@pytest.mark.parametrize(("weights", "tied"), [(True, False), (False, True)])
+def test_together_is_alone(solver, held_out, weights, tied):
     """The same batches, weights, errors, best epochs and norms: to rounding, in float64."""
     trainer = replace(TRAINER, solver=solver, max_gradient_norm=0.3)
     some, same = (
         [
-            replace(training(seed, held_out=held_out, weights=weights), trainer=trainer)
+            replace(training(seed, held_out=held_out, weights=weights, tied=tied), trainer=trainer)
             for seed in range(4)
         ]
         for _ in range(2)
