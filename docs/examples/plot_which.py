@@ -3,8 +3,8 @@
 Which autoencoder?
 ==================
 
-The same digits, the same width of the code, and what each of the family makes of them when they come
-as they are, with noise, and with a hole.
+The same digits, the same width of the code, and what each of the family makes of them when they
+come as they are, with noise, and with a hole.
 """
 
 # %%
@@ -52,8 +52,7 @@ for name, model in models.items():
 
 # %%
 # Noise that no eight numbers can describe is gone with all of them; what else is gone differs. Where
-# the hole was,
-# each says what it expects, given the rest.
+# the hole was, each says what it expects, given the rest.
 figure, axes = plt.subplots(
     3, len(restored), figsize=(1.3 * len(restored), 4), layout="constrained"
 )

@@ -203,8 +203,10 @@ def convolutional_coders(
         See `Convolution` and `TransposedConvolution`.
     hidden_layer_sizes, decoder_layer_sizes : sequence of int
         Widths of dense layers between the last maps and the code, and of those after it.
-    activation, normalization, dropout, weight_init, tied_weights, linear_path, custom, rng, residual
+    activation, normalization, dropout, weight_init, tied_weights, linear_path, custom
         See `skae.nn.coders`.
+    rng, residual
+        See there, too.
 
     Returns
     -------

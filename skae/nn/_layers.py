@@ -1,6 +1,6 @@
 """Layers: affine maps, their transposes, shortcuts past them, dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
