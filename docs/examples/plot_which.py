@@ -51,8 +51,8 @@ for name, model in models.items():
     restored[name] = model.inverse_transform(model.transform(rows))
 
 # %%
-# Noise that no eight numbers can describe is gone with all of them; what else is gone differs. Where
-# the hole was, each says what it expects, given the rest.
+# Noise that no eight numbers can describe is gone with all of them; what else is gone differs.
+# Where the hole was, each says what it expects, given the rest.
 figure, axes = plt.subplots(
     3, len(restored), figsize=(1.3 * len(restored), 4), layout="constrained"
 )

@@ -116,8 +116,7 @@ class BaseAutoencoder(
         """
         table = self._table(X, sample_weight, y)
         with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
-            alone(self._fit(table, *self._prepared(table, checkpoint)))
-        self._follow(X)
+            alone(self._fit(X, table, *self._prepared(table, checkpoint)))
         return self
 
     def _table(self, X, sample_weight, y) -> Table:
@@ -138,7 +137,7 @@ class BaseAutoencoder(
         units = self._units(table, self._previous(table.X.shape[1]))
         return units, self._fitting(table, units, random_state, checkpoint)
 
-    def _fit(self, table: Table, units: Units, fitting: Fitting) -> Steps[None]:
+    def _fit(self, X: Any, table: Table, units: Units, fitting: Fitting) -> Steps[None]:
         """Find the fitted attributes, and set them at the end; yields the trainings it takes."""
         previous = self._previous(table.X.shape[1])
         if previous is None:
@@ -158,6 +157,7 @@ class BaseAutoencoder(
         warn_of_idleness(self, fitting.X)
         self.n_samples_seen_ = table.shape[0]
         self.__dict__.pop("_reservoir", None)
+        self._follow(X)
 
     def _units(self, table: Table, previous: Canonical | None) -> Units:
         if previous is not None:

@@ -2,10 +2,9 @@
 
 from typing import ClassVar
 
-import numpy as np
-
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
+from skae.autoencoders._namespaces import get_namespace
 from skae.nn import GapCanonical
 from skae.nn import MaskedAutoencoder as MaskedModule
 
@@ -105,6 +104,7 @@ class MaskedAutoencoder(BottleneckAutoencoder):
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        X = self._rows(X)
+        X = self._rows(X, "impute")
         X = X.toarray() if hasattr(X, "toarray") else X
-        return np.where(np.isnan(X), self._map(GapCanonical.forward, X, X.dtype), X)
+        xp, _ = get_namespace(X)
+        return xp.where(xp.isnan(X), self._map(GapCanonical.forward, X, X.dtype), X)

@@ -71,6 +71,8 @@ def like(Y: Any, X: Any) -> Any:
     Y : array
         Of X's library, and of numpy if X has none or dispatch is off.
     """
+    if not get_config()["array_api_dispatch"]:
+        return on_host(Y)
     xp, _, device = get_namespace_and_device(X)
     return on_host(Y) if _is_numpy_namespace(xp) else move_to(Y, xp=xp, device=device)
 
@@ -109,7 +111,7 @@ def refuse_device_without_dispatch(X: Any) -> None:
         raise TypeError(
             f"X is a tensor on {X.device.type!r}; set "
             "sklearn.set_config(array_api_dispatch=True) to get results there, too, or pass "
-            "X.cpu().numpy()."
+            "X.cpu()."
         )
 
 

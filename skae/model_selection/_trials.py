@@ -196,7 +196,7 @@ def begin(
                 model.steps = [*head.steps, model.steps[-1]]
             vars(trial.autoencoder).update(checked)
             own = replace(fitting, sharing=sharing, random_state=deepcopy(fitting.random_state))
-            trial.steps = trial.autoencoder._fit(table, units, own)
+            trial.steps = trial.autoencoder._fit(X, table, units, own)
             trial.seconds = (perf_counter() - begun) / len(trials)
         for trial in trials:
             trial.go_on()
