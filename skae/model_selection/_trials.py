@@ -85,6 +85,7 @@ class Trial:
         """Have the attributes that the fit leaves if it does not train on all rows."""
         assert self.waiting is not None
         vars(self.autoencoder).update(self.waiting.observer.attributes(self.waiting.instead))  # type: ignore[union-attr]
+        self.autoencoder._follow(self.test[0])
 
     def drop(self) -> None:
         """Leave it at that."""
