@@ -175,6 +175,7 @@ class BottleneckSearchCV(BaseSearchCV):
         tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.transformer_tags = deepcopy(own.transformer_tags)
         tags.input_tags = deepcopy(own.input_tags)
+        tags.array_api_support = False  # what it finds out about candidates is numpy's
         return tags
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator's is another's affair

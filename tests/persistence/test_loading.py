@@ -44,7 +44,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     frame = pd.DataFrame(X, columns=list("abc"))
     return [
-        saved(tiny(Estimator, hidden_layer_sizes=(), max_iter=1).fit(frame), folder)
+        saved(tiny(Estimator, hidden_layer_sizes=(2,), max_iter=1).fit(frame), folder)
         for Estimator in public_estimators()
     ]
 
