@@ -17,7 +17,7 @@ from skae import AdversarialAutoencoder, WassersteinAutoencoder
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
-settings = {"hidden_layer_sizes": (128,), "max_iter": 40, "refit": False, "random_state": 0}
+settings = {"hidden_layer_sizes": (64,), "max_iter": 30, "refit": False, "random_state": 0}
 models = {
     "PCA, unit variance": WassersteinAutoencoder(2, **settings | {"max_iter": 0}),
     "kernels, gaussian": WassersteinAutoencoder(2, **settings),
