@@ -4,12 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from conftest import public_estimators, tiny
 from numpy.testing import assert_allclose, assert_array_equal
+from torch import nn
 
 from skae import AutoencoderTransformer, VAETransformer
 from skae.autoencoders._canonical import CodeAxes
-from skae.training import _trainer
 
 
 @pytest.mark.parametrize("cv", [None, 3])
@@ -49,13 +50,13 @@ def test_is_empty_where_nothing_is_trained(blobs):
 
 def test_norms_are_those_of_the_steps_before_they_are_shortened(blobs, monkeypatch):
     """By SGD without momentum or decay a step is the rate times the shortened gradient."""
-    norms, clip = [], _trainer.nn.utils.clip_grad_norm_
+    norms, clip = [], nn.utils.clip_grad_norm_
 
     def clipped(parameters, length):
         norms.append(float(clip(parameters, length)))
-        return _trainer.torch.tensor(norms[-1])
+        return torch.tensor(norms[-1])
 
-    monkeypatch.setattr(_trainer.nn.utils, "clip_grad_norm_", clipped)
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", clipped)
     settings = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "learning_rate": "constant"}
     model = tiny(
         AutoencoderTransformer, early_stopping=False, batch_size=20, init="random", **settings
