@@ -12,7 +12,7 @@ OWN = "modules of one's own cannot be trained as one."
 
 REASONS = (
     (lambda model: not isinstance(model, BaseAutoencoder), "it is none of skae's autoencoders."),
-    (lambda model: not model._module.stacks, "its steps depend on counts that are made in them."),
+    (lambda model: not model._module.stacks, "its loss is not one for many networks at once."),
     (lambda model: model.encoder is not None or model.decoder is not None, OWN),
     (lambda model: model.normalization == "batch", "normalization='batch' keeps running means."),
     (lambda model: model.checkpoint is not None, "a checkpoint is the file of one fit."),

@@ -40,6 +40,8 @@ class PriorAutoencoder(Autoencoder):
     `VariationalAutoencoder`: so tied weights do not tie the prior's units to those of the data.
     """
 
+    stacks = False  # what is drawn from the prior depends on no member
+
     reader: Tensor
     offset: Tensor
     loadings: Tensor

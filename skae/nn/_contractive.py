@@ -31,6 +31,8 @@ class ContractiveAutoencoder(Autoencoder):
        extraction, eq. 4. ICML.
     """
 
+    stacks = False  # slopes are derivatives already
+
     def __init__(
         self, encoder, decoder, *, contraction_weight: float, n_probes: int | None, **settings: Any
     ):

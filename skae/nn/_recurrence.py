@@ -213,6 +213,8 @@ class RecurrentAutoencoder(Autoencoder):
     Its encoder is one of `recurrent_coders`.
     """
 
+    stacks = False  # torch has no recurrences of many networks at once
+
     def corrupt(self, x, rng, weight=None):
         seen, emphasized = super().corrupt(x, rng, weight)
         return seen if weight is None else self.with_length(seen, weight > 0), emphasized

@@ -36,6 +36,8 @@ class StackedAutoencoder(Autoencoder):
        networks. NeurIPS.
     """
 
+    stacks = False  # a stack knows one phase
+
     @property
     def depth(self) -> int:
         """How many layers there are to train one by one; a single one is the whole."""

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import tiny
+from conftest import public_estimators, tiny
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.decomposition import PCA
 from sklearn.exceptions import FitFailedWarning
@@ -302,3 +303,13 @@ def test_falls_back_where_a_step_is_searched(bent):
 def test_says_what_goes_on(bent, capsys):
     BottleneckSearchCV(tiny(AutoencoderTransformer, cv=None), (1, 2), cv=2, verbose=1).fit(bent)
     assert "2 candidates on each of 2 folds, all at once" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("Estimator", public_estimators())
+@pytest.mark.filterwarnings("ignore:Collapse|Posterior collapse|Dead")
+@pytest.mark.filterwarnings("ignore:.* is not searched at once")
+def test_every_autoencoder_is_searched(Estimator, blobs):
+    search = BottleneckSearchCV(tiny(Estimator), n_components=(1, 2), cv=2, error_score="raise")
+    search.fit(blobs)
+    alone = clone(search.best_estimator_).fit(blobs)
+    assert_allclose(search.transform(blobs), alone.transform(blobs), atol=1e-4)

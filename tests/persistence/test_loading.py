@@ -194,7 +194,10 @@ def coders(fields):
         (lambda f, a: f.update(n_features_in_=10**12), "1000000000000 features"),
         (lambda f, a: f.update(feature_names_in_={"strings": ["a"]}), "names 1 of 3"),
         (lambda f, a: coders(f).update(n_features=10**12), "size mismatch"),
-        (lambda f, a: coders(f).update(hidden_layer_sizes=[10**9] * 3), "architecture|size mismatch"),
+        (
+            lambda f, a: coders(f).update(hidden_layer_sizes=[10**9] * 3),
+            "fitted arch|size mis",
+        ),
         (lambda f, a: coders(f).update(hidden_layer_sizes=[8] * 10**5), "more layers than"),
         (lambda f, a: coders(f).update(weight_init="exec"), "exec"),
         (lambda f, a: a.update(mean_=np.full(3, np.nan)), "mean_ holds NaN"),
