@@ -22,6 +22,7 @@ from skae.nn._networks import (
     ForeignNetwork,
     coders,
 )
+from skae.nn._perceptual import PerceptualError
 from skae.nn._sparse import SPARSITIES, SparseAutoencoder
 from skae.nn._stacked import StackedAutoencoder
 from skae.nn._tensors import Tensors
@@ -55,6 +56,7 @@ __all__ = [
     "MixedCanonical",
     "MixedDensity",
     "MixedReconstruction",
+    "PerceptualError",
     "Reconstruction",
     "SparseAutoencoder",
     "SpikeAndSlabDensity",
