@@ -14,6 +14,7 @@ REASONS = (
     (lambda model: not isinstance(model, BaseAutoencoder), "it is none of skae's autoencoders."),
     (lambda model: not model._module.stacks, "its loss is not one for many networks at once."),
     (lambda model: model.encoder is not None or model.decoder is not None, OWN),
+    (lambda model: getattr(model, "perceptual", None) is not None, OWN),
     (lambda model: model.normalization == "batch", "normalization='batch' keeps running means."),
     (lambda model: model.checkpoint is not None, "a checkpoint is the file of one fit."),
     (lambda model: hasattr(model, "_skl_callbacks"), "callbacks follow one fit."),

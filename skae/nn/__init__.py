@@ -29,6 +29,7 @@ from skae.nn._networks import (
     ForeignNetwork,
     coders,
 )
+from skae.nn._perceptual import PerceptualError
 from skae.nn._priors import PRIORS
 from skae.nn._recurrence import (
     RECURRENCES,
@@ -76,6 +77,7 @@ __all__ = [
     "MixedCanonical",
     "MixedDensity",
     "MixedReconstruction",
+    "PerceptualError",
     "Reconstruction",
     "RecurrentAutoencoder",
     "SeriesCanonical",

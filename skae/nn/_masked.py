@@ -56,4 +56,5 @@ class GapCanonical(Canonical):
     """As `Canonical`, but codes are of rows with their gaps, of which the encoder is told."""
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.code_map(self.autoencoder.encode((x - self.location) / self.scale))
+        shown = self.standardize(x).masked_fill(x.isnan(), torch.nan)
+        return self.code_map(self.autoencoder.encode(shown))

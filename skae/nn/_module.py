@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
+from skae.nn._contrast import info_nce
 from skae.nn._corruptions import Corruption, SwapNoise
 from skae.nn._layers import TransposedLinear
 from skae.nn._losses import RECONSTRUCTIONS
 from skae.nn._networks import Coder
+from skae.nn._perceptual import PerceptualError
 
 COUPLES_ROWS = (nn.modules.batchnorm._BatchNorm, SwapNoise)
 """What these do with a row depends on the other rows of the batch."""
@@ -61,6 +63,14 @@ class Autoencoder(nn.Module):
         The reconstruction error and its link.
     corruption : Corruption or None, default=None
         What the encoder sees of a row in training.
+    trim : float in [0, 0.5), default=0.0
+        Share of a batch's rows, those with the largest errors, that does not teach.
+    contrast_weight : float, default=0.0
+        Of the term that tells two corruptions of a row from those of others.
+    temperature : float, default=1.0
+        Of this term; see `info_nce`.
+    perceptual : PerceptualError or None, default=None
+        What compares reconstructions with rows in the place of the loss.
 
     Attributes
     ----------
@@ -85,10 +95,14 @@ class Autoencoder(nn.Module):
         loss: str = "squared_error",
         corruption: Corruption | None = None,
         trim: float = 0.0,
+        contrast_weight: float = 0.0,
+        temperature: float = 1.0,
+        perceptual: PerceptualError | None = None,
     ):
         super().__init__()
         self.encoder, self.decoder, self.corruption = encoder, decoder, corruption
-        self.trim = trim
+        self.trim, self.contrast_weight, self.temperature = trim, contrast_weight, temperature
+        self.perceptual = perceptual
         self.reconstruction = RECONSTRUCTIONS[loss]
 
     def encode(self, x: Tensor, rng: Generator | None = None) -> Tensor:
@@ -121,17 +135,34 @@ class Autoencoder(nn.Module):
 
     def compare(self, output: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
         """Error of each sample, of shape (n,), with the weight of each cell."""
+        if self.perceptual is not None:
+            return self.perceptual(self.reconstruction.link(output), x, weight)
         return weighted(self.reconstruction.error(output, x), weight).sum(dim=-1)
 
     def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Named terms, in nats per sample of the batch; training minimises their sum."""
-        seen, weight = self.corrupt(x, rng, weight)
+        seen, counted = self.corrupt(x, rng, weight)
         z = self.encode(seen, rng)
-        error = self.compare(self.output(z, rng), x, weight)
+        error = self.compare(self.output(z, rng), x, counted)
         rows = self.teaching(error)
         penalty = self.penalty(x[rows], z[rows], rng)
         terms = {"reconstruction": error[rows], **penalty}
+        if self.contrast_weight > 0:
+            known = None if weight is None else weight[rows]
+            terms["contrast"] = self.contrast(x[rows], z[rows], rng, known, rng)
         return {name: term.mean() for name, term in terms.items()}
+
+    def contrast(
+        self,
+        x: Tensor,
+        z: Tensor,
+        rng: Generator,
+        weight: Tensor | None = None,
+        dropout: Generator | None = None,
+    ) -> Tensor:
+        """Charge for each row whose codes z are taken for another's second view, of shape (n,)."""
+        other = self.encode(self.corrupt(x, rng, weight)[0], dropout)
+        return self.contrast_weight * info_nce(z, other, self.temperature)
 
     def teaching(self, errors: Tensor) -> Any:
         """Which rows of a batch count: not the share with the largest errors, in any term."""
@@ -142,9 +173,11 @@ class Autoencoder(nn.Module):
 
     def error(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> Tensor:
         """What training minimises, for each sample, of shape (n,), as on held-out rows."""
-        seen, weight = self.corrupt(x, rng, weight)
+        seen, counted = self.corrupt(x, rng, weight)
         z = self.encode(seen)
-        return self.compare(self.output(z), x, weight) + sum(self.penalty(x, z, rng).values())
+        error = self.compare(self.output(z), x, counted)
+        error = error + sum(self.penalty(x, z, rng).values())
+        return error + self.contrast(x, z, rng, weight) if self.contrast_weight > 0 else error
 
     def reconstruction_error(
         self,
@@ -162,11 +195,12 @@ class Autoencoder(nn.Module):
     @property
     def couples_rows(self) -> bool:
         """Whether the loss of a batch is more than the mean of the losses of its parts."""
-        return self.trim > 0 or any(isinstance(part, COUPLES_ROWS) for part in self.modules())
+        coupled = self.trim > 0 or self.contrast_weight > 0
+        return coupled or any(isinstance(part, COUPLES_ROWS) for part in self.modules())
 
     def phases(self) -> list[list[Turn]]:
         """Consecutive stages of training, each the turns taken on every batch."""
-        return [[Turn(list(self.parameters()), self.loss)]]
+        return [[Turn([p for p in self.parameters() if p.requires_grad], self.loss)]]
 
     @torch.no_grad()
     def start_at(

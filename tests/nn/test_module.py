@@ -58,7 +58,8 @@ def gradient_with_outliers(module, X, size):
 
 
 TRIMMED = [
-    *((Estimator, {}) for Estimator in public_estimators()),
+    # where hidden cells alone count, an outlier of which none is hidden has no error
+    *((Estimator, {"emphasis": 0.0}) for Estimator in public_estimators()),
     (skae.VAETransformer, {"n_importance_samples": 3}),
     (skae.VAETransformer, {"free_bits": 0.1}),
     (skae.SparseAutoencoder, {"sparsity": "l1"}),
