@@ -262,7 +262,7 @@ def test_widths_are_whole_numbers(bent, widths):
     ("estimator", "reason"),
     [
         (PCA(), "PCA is not searched at once: it is none of skae's autoencoders"),
-        (tiny(SparseAutoencoder), "depend on counts"),
+        (tiny(SparseAutoencoder), "not one for many networks"),
         (tiny(AutoencoderTransformer, normalization="batch"), "running means"),
         (tiny(AutoencoderTransformer, encoder=torch.nn.Linear(5, 2)), "modules of one's own"),
         (tiny(AutoencoderTransformer, checkpoint="fit"), "file of one fit"),

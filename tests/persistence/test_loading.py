@@ -196,7 +196,7 @@ def coders(fields):
         (lambda f, a: coders(f).update(n_features=10**12), "size mismatch"),
         (
             lambda f, a: coders(f).update(hidden_layer_sizes=[10**9] * 3),
-            "fitted arch|size mis",
+            "fitted|size mismatch",
         ),
         (lambda f, a: coders(f).update(hidden_layer_sizes=[8] * 10**5), "more layers than"),
         (lambda f, a: coders(f).update(weight_init="exec"), "exec"),
