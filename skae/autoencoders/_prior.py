@@ -50,7 +50,7 @@ class PriorAutoencoder(BottleneckAutoencoder):
     _idleness = Idleness(
         which=silent_components,
         share=1.0,  # what the rows do not need has to be filled with something for the prior
-        kind="Posterior collapse",
+        kind="Collapse",
         fact="drive next to none of the output's variance",
         way_out="Lower prior_weight, or scale the features.",
     )

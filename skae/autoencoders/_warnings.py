@@ -106,7 +106,8 @@ def warn_of_idleness(model: Any, X: np.ndarray) -> None:
     X : ndarray of shape (n_samples, n_features)
         The training rows.
     """
-    if (X == X[0]).all() or 1 - model.explained_variance_ratio_.sum() < EXACT:
+    still = np.ptp(X, axis=0).max() < np.finfo(np.float64).tiny  # or by no normal number
+    if still or 1 - model.explained_variance_ratio_.sum() < EXACT:
         return  # there is nothing to say, or nothing more
     idleness, n_components = model._idleness, model.n_components_
     n_idle = int(idleness.which(model).sum())
