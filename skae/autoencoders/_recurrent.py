@@ -59,8 +59,9 @@ class RecurrentAutoencoder(BottleneckAutoencoder):
     sequence_shape : sequence of two int or None, default=None
         Steps and channels of the series that a row is; None is a channel of as many steps as there
         are features. "block" noise wants ``image_shape=(1, steps, channels)``, too.
-    recurrence : {"gru", "lstm"}, default="gru"
-        Kind of the layers. A GRU has three quarters of the weights of an LSTM.
+    recurrence : {"gru", "lstm"}, default="lstm"
+        Kind of the layers. A GRU has three quarters of the weights of an LSTM; on CPUs torch trains
+        an LSTM in half the time.
 
     See Also
     --------
@@ -101,7 +102,7 @@ class RecurrentAutoencoder(BottleneckAutoencoder):
     hidden_layer_sizes: Any = (32,)
     dropout: Any = 0.0
     sequence_shape: Any = None
-    recurrence: str = "gru"
+    recurrence: str = "lstm"
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         **BottleneckAutoencoder._parameter_constraints,
