@@ -1,5 +1,6 @@
 """The recurrent autoencoder: rows are series."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -7,8 +8,12 @@ from sklearn.utils._param_validation import StrOptions
 
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
+from skae.autoencoders._sizes import auto
 from skae.nn import RECURRENCES, SeriesCanonical, recurrent_coders
 from skae.nn import RecurrentAutoencoder as RecurrentModule
+
+LEARNING_RATE = 0.01
+"""Peak that suits recurrent layers of a few dozen states."""
 
 
 @variant
@@ -49,11 +54,14 @@ class RecurrentAutoencoder(BottleneckAutoencoder):
     tied_weights : bool, default=False
         Whether the decoder's path and its map of the code are the encoder's transposed; recurrent
         layers have no transpose.
+    learning_rate_init : "auto" or float, default="auto"
+        Peak of the learning rate, positive. "auto" is 0.01.
     sequence_shape : sequence of two int or None, default=None
         Steps and channels of the series that a row is; None is a channel of as many steps as there
         are features. "block" noise wants ``image_shape=(1, steps, channels)``, too.
-    recurrence : {"gru", "lstm"}, default="gru"
-        Kind of the layers. A GRU has three quarters of the weights of an LSTM.
+    recurrence : {"gru", "lstm"}, default="lstm"
+        Kind of the layers. A GRU has three quarters of the weights of an LSTM; on CPUs torch trains
+        an LSTM in half the time.
 
     See Also
     --------
@@ -94,7 +102,7 @@ class RecurrentAutoencoder(BottleneckAutoencoder):
     hidden_layer_sizes: Any = (32,)
     dropout: Any = 0.0
     sequence_shape: Any = None
-    recurrence: str = "gru"
+    recurrence: str = "lstm"
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         **BottleneckAutoencoder._parameter_constraints,
@@ -136,8 +144,16 @@ class RecurrentAutoencoder(BottleneckAutoencoder):
 
     def _shape(self, n_features: int) -> tuple[int, int]:
         """Steps and channels of a row."""
-        n_steps, n_channels = self.sequence_shape or (n_features, 1)
+        whole = (n_features, 1)
+        n_steps, n_channels = whole if self.sequence_shape is None else self.sequence_shape
         return int(n_steps), int(n_channels)
+
+    def _trainer(self, shape):
+        # states are narrow, and the same weights move at every step
+        return replace(
+            super()._trainer(shape),
+            learning_rate_init=auto(self.learning_rate_init, lambda: LEARNING_RATE),
+        )
 
     def _architecture(self, shape, noise, n_components):
         architecture = super()._architecture(shape, noise, n_components)

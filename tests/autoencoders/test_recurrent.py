@@ -95,6 +95,11 @@ def test_a_step_that_is_wrong_has_the_largest_errors(waves):
         assert np.mean(score.reshape(120, 10, 2).sum(axis=2).argmax(axis=1) == 4) > 0.7
 
 
+def test_shapes_may_be_arrays(waves):
+    model = fitted(waves, sequence_shape=np.array([10, 2]), max_iter=1)
+    assert_array_equal(model.transform(waves), fitted(waves, max_iter=1).transform(waves))
+
+
 def test_modules_of_the_users_stand_in_the_place_of_recurrent_ones(ragged):
     model = fitted(ragged, encoder=nn.Linear(20, 2))
     assert np.isfinite(model.transform(ragged)).all()
