@@ -43,7 +43,6 @@ CONTENDERS = {
     "MaskedAutoencoder": skae(MaskedAutoencoder),
     "DenoisingAutoencoder, swap": skae(DenoisingAutoencoder, **SWAP),
     "the same, contrast_weight=1": skae(DenoisingAutoencoder, contrast_weight=1.0, **SWAP),
-    "the same, contrast_weight=10": skae(DenoisingAutoencoder, contrast_weight=10.0, **SWAP),
 }
 
 

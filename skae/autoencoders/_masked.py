@@ -47,7 +47,7 @@ class MaskedAutoencoder(BottleneckAutoencoder):
 
     See Also
     --------
-    skae.impute.AutoencoderImputer : Fills in cells, and nothing else; better and quicker at it.
+    skae.impute.AutoencoderImputer : Fills in cells, and nothing else, without a bottleneck.
     DenoisingAutoencoder : All cells count, and the encoder is not told.
 
     References
