@@ -43,7 +43,7 @@ def half_squared_error(output: Tensor, x: Tensor) -> Tensor:
     error : Tensor of shape (n, n_features)
         Non-negative.
     """
-    return 0.5 * (output - x).square()
+    return 0.5 * F.mse_loss(output, x, reduction="none")
 
 
 def absolute_error(output: Tensor, x: Tensor) -> Tensor:

@@ -23,28 +23,17 @@ class Turn(NamedTuple):
     Parameters
     ----------
     parameters : list of nn.Parameter
-        What moves; everything else stands still in this turn.
+        What moves; everything else stands still in this turn. No two turns of a phase share any.
     loss : callable of (x, rng, weight)
         Named terms of the loss on a batch, in nats per sample; their sum is minimised. The weight
         is that of each cell, shaped like x, or None if all count alike.
+    stacked : bool, default=False
+        Whether the first dimension of parameters and losses tells the members of a stack apart.
     """
 
     parameters: list[nn.Parameter]
     loss: Callable[[Tensor, Generator, Tensor | None], dict[str, Tensor]]
-
-    @staticmethod
-    def norm(tensors: list[Tensor]) -> Tensor:
-        """Of tensors shaped like the parameters, all together, of shape ()."""
-        return nn.utils.get_total_norm(tensors)
-
-    def shorten(self, longest: float) -> Tensor:
-        """Shorten the gradient if its norm, which is returned, is larger than `longest`."""
-        return nn.utils.clip_grad_norm_(self.parameters, longest)
-
-    @staticmethod
-    def decays(parameter: nn.Parameter) -> bool:
-        """Whether weight decay draws it to zero: matrices, not offsets and gains."""
-        return parameter.ndim > 1
+    stacked: bool = False
 
 
 class Autoencoder(nn.Module):

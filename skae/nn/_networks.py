@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +12,8 @@ from torch import Generator, Tensor, nn
 from skae.nn._attention import FeatureTransformer
 from skae.nn._layers import TransposedLinear, dropout, joins, linear, without
 
-ACTIVATIONS = {
-    "relu": nn.ReLU,
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),  # what it overwrites is nobody's any more
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
     "selu": nn.SELU,

@@ -18,34 +18,6 @@ NO_MEMBERS = (ForeignNetwork, nn.modules.batchnorm._BatchNorm)
 """Who knows what a user's module does, and running means change in every step."""
 
 
-class StackedTurn(Turn):
-    """The moves of many players side by side: the first dimension of parameters tells them apart.
-
-    Parameters
-    ----------
-    parameters, loss
-        See `Turn`; the terms of the loss are of shape (n_members,).
-    """
-
-    @staticmethod
-    def norm(tensors: list[Tensor]) -> Tensor:
-        """Of each member's share of some tensors, of shape (n_members,)."""
-        return torch.stack([t.flatten(1).square().sum(dim=1) for t in tensors]).sum(dim=0).sqrt()
-
-    @torch.no_grad()
-    def shorten(self, longest: float) -> Tensor:
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = self.norm(gradients)
-        factor = (longest / (norm + 1e-6)).clamp(max=1.0)  # as clip_grad_norm_ has it
-        for gradient in gradients:
-            gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
-        return norm
-
-    @staticmethod
-    def decays(parameter: nn.Parameter) -> bool:
-        return parameter.ndim > 2
-
-
 class Stack(nn.Module):
     r"""Modules of a kind, computed together, and apart from each other.
 
@@ -78,7 +50,7 @@ class Stack(nn.Module):
 
     def phases(self) -> list[list[Turn]]:
         """One turn of all members at once."""
-        return [[StackedTurn(list(self.stacked), self.loss)]]
+        return [[Turn(list(self.stacked), self.loss, stacked=True)]]
 
     def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Terms of shape (n_members,) on batches x of shape (n, n_members, n_features)."""

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Generator, optim
+from torch import Generator
 
 from skae.training._memory import Portion
+from skae.training._player import Player
 from skae.training._stopping import Record
 
 
@@ -29,7 +30,7 @@ class Run:
         Which is next; the epoch within its phase.
     share : float
         Of the learning rate that divergences have left.
-    optimizers : list of torch.optim.Optimizer
+    players : list of Player
         One for each turn of the phase.
     """
 
@@ -39,15 +40,16 @@ class Run:
         self.module, self.record, self.generators = module, record, generators
         self.portion = portion
         self.phase, self.epoch, self.share = 0, 0, 1.0
-        self.optimizers: list[optim.Optimizer] = []
+        self.players: list[Player] = []
         self._moments: list[dict] = []
 
-    def use(self, optimizers: list[optim.Optimizer]) -> None:
-        """Take the optimisers of a phase, as they were where a state has been loaded."""
-        self.optimizers = optimizers
-        for optimizer, moments in zip(optimizers, self._moments, strict=False):
+    def use(self, players: list[Player]) -> None:
+        """Take the players of a phase, with the moments they had where a state has been loaded."""
+        self.players = players
+        for player, moments in zip(players, self._moments, strict=False):
             numbered = {int(number): moment for number, moment in moments.items()}
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": numbered})
+            state = player.optimizer.state_dict() | {"state": numbered}
+            player.optimizer.load_state_dict(state)
         self._moments = []
 
     def next_phase(self) -> None:
@@ -61,12 +63,12 @@ class Run:
             "n_rows": self.portion.n_rows,
             "record": self.record.state_dict(),
             "module": self.module.state_dict(),
-            "optimizers": [optimizer.state_dict()["state"] for optimizer in self.optimizers],
+            "optimizers": [p.optimizer.state_dict()["state"] for p in self.players],
             "generators": [generator.get_state() for generator in self.generators],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to where a run stood; its optimisers follow when they are taken.
+        """Go back to where a run stood; its optimisers follow when players are taken.
 
         Parameters
         ----------

@@ -1,7 +1,9 @@
 """The only training loop in skae. It knows phases and turns, not autoencoders."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import ceil, cos, pi
 from typing import Any
@@ -13,6 +15,7 @@ from skae.nn import Turn
 from skae.training._checkpoint import Checkpoint
 from skae.training._device import plain_torch, threads_for
 from skae.training._memory import Portion, slices
+from skae.training._player import Player, norm_of
 from skae.training._rows import Rows
 from skae.training._run import Run
 from skae.training._stopping import HeldOut, Record
@@ -47,6 +50,13 @@ def _one_cycle(progress: float, warm_up: float = 0.1) -> float:
         return 1 - (1 - 1 / 25) * _cosine(progress / warm_up)
     return _cosine((progress - warm_up) / (1 - warm_up))
 
+
+PRECISIONS: dict[str, Callable] = {
+    "float32": nullcontext,
+    # No cache: inside an outer autocast it would outlive the step, and the weights' changes
+    "bfloat16": partial(torch.autocast, dtype=torch.bfloat16, cache_enabled=False),
+}
+"""By name, what products are computed in on a kind of device."""
 
 LEARNING_RATES = {
     "constant": lambda progress: 1.0,
@@ -186,12 +196,12 @@ class Trainer:
         self, run, rows, turns, n_epochs, observer, checkpoint
     ) -> Iterator[tuple[dict, dict]]:
         """Train for one epoch at a time, and yield its losses, which are finite, and its steps."""
-        run.use([self._optimizer(turn) for turn in turns])
+        run.use(self._players(turns))
         while run.epoch < n_epochs:
             checkpoint.save(run)
             observer.epoch_begins()
             run.module.train()
-            losses, steps = self._epoch(run, rows, turns, n_epochs)
+            losses, steps = self._epoch(run, rows, n_epochs)
             while not run.record.accepts(losses):
                 run.record.restore()
                 run.record.divergences += 1
@@ -199,65 +209,58 @@ class Trainer:
                     run.record.ended = "diverged"
                     return
                 run.share /= 10
-                run.use([self._optimizer(turn) for turn in turns])
-                losses, steps = self._epoch(run, rows, turns, n_epochs)
+                run.use(self._players(turns))
+                losses, steps = self._epoch(run, rows, n_epochs)
             run.epoch += 1
             yield losses, steps
 
-    def _epoch(self, run, rows, turns, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _epoch(self, run, rows, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         n_batches = ceil(len(rows) / self.batch_size)
         totals: dict[str, Tensor] = {}
-        weights = list(dict.fromkeys(p for turn in turns for p in turn.parameters))
+        weights = [vector.detach() for player in run.players for vector in player.vectors]
         norms, before = [], []
         for i, batch in enumerate(rows.batches(run.generators[0], self.batch_size)):
             if i == n_batches - 1:  # to look at every step would cost a share of each
-                before = [w.detach().clone() for w in weights]
+                before = [w.clone() for w in weights]
             progress = run.module.progress = (run.epoch + i / n_batches) / n_epochs
             schedule = LEARNING_RATES[self.learning_rate](progress)
             rate = run.share * self.learning_rate_init * schedule
-            for turn, optimizer in zip(turns, run.optimizers, strict=True):
-                terms, norm = self._step(batch, turn, optimizer, rate, run)
+            for player in run.players:
+                terms, norm = self._step(batch, player, rate, run)
                 norms.append(norm)
                 for name, term in terms.items():
                     totals[name] = totals.get(name, 0.0) + term * len(batch[0])
-        norm = turns[0].norm
-        change = [w.detach() - w0 for w, w0 in zip(weights, before, strict=True)]
+        change = [w - w0 for w, w0 in zip(weights, before, strict=True)]
         steps = {
             "learning_rate": rate,
             "gradient_norm": torch.stack(norms).mean(dim=0).tolist(),
-            "update_ratio": (norm(change) / norm(before)).tolist(),
+            "update_ratio": (norm_of(change) / norm_of(before)).tolist(),
         }
         losses = {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}
         return losses, steps
 
-    def _step(self, batch, turn, optimizer, rate, run) -> tuple[dict[str, Tensor], Tensor]:
+    def _step(self, batch, player, rate, run) -> tuple[dict[str, Tensor], Tensor]:
         """Move one player on one batch; its loss, and the norm of its gradient."""
         while True:
-            optimizer.zero_grad()
+            player.forget()
             try:
-                terms = self._gradient(batch, turn, run)
+                terms = self._gradient(batch, player, run)
                 break
             except RuntimeError as error:
                 run.portion.halve(error)
-        norm = turn.shorten(self.max_gradient_norm)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        return terms, norm
+        return terms, player.step(rate, self.max_gradient_norm)
 
-    def _gradient(self, batch, turn, run) -> dict[str, Tensor]:
+    def _gradient(self, batch, player, run) -> dict[str, Tensor]:
         """Add up the gradient over a batch, all of it at once if memory allows."""
         totals: dict[str, Tensor] = {}
         x, known = batch
         for some in slices(len(x), run.portion.n_rows):
-            # No cache: inside an outer autocast it would outlive the step, and the weights' changes
-            half = self.precision == "bfloat16"
             part = None if known is None else known[some]
-            with torch.autocast(x.device.type, torch.bfloat16, half, cache_enabled=False):
-                terms = turn.loss(x[some], run.generators[0], part)
+            with PRECISIONS[self.precision](x.device.type):
+                terms = player.loss(x[some], run.generators[0], part)
             weight = len(x[some]) / len(x)
-            (weight * sum(terms.values()).sum()).backward(inputs=turn.parameters)
+            (weight * sum(terms.values()).sum()).backward(inputs=player.parameters)
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0.0) + weight * term.detach()
         return totals
@@ -278,15 +281,6 @@ class Trainer:
         """Multiplications in a forward pass of a batch."""
         return self.batch_size * sum(p.numel() for p in module.parameters())
 
-    def _optimizer(self, turn: Turn) -> torch.optim.Optimizer:
-        matrices = [p for p in turn.parameters if turn.decays(p)]
-        others = [p for p in turn.parameters if not turn.decays(p)]
-        groups = [
-            {"params": matrices, "weight_decay": self.alpha},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return SOLVERS[self.solver](
-            [group for group in groups if group["params"]],
-            lr=self.learning_rate_init,
-            momentum=self.momentum,
-        )
+    def _players(self, turns: Sequence[Turn]) -> list[Player]:
+        solver = partial(SOLVERS[self.solver], lr=self.learning_rate_init, momentum=self.momentum)
+        return [Player(turn, solver, self.alpha) for turn in turns]

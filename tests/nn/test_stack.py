@@ -47,22 +47,6 @@ def test_members_are_themselves_in_loss_error_and_gradient(x):
             torch.testing.assert_close(together.grad[i], alone)
 
 
-def test_gradients_are_shortened_and_measured_member_by_member(x):
-    members = [autoencoder(seed) for seed in range(3)]
-    stack = Stack(members)
-    ((turn,),) = stack.phases()
-    factors = torch.tensor([1e-3, 1.0, 1e3], dtype=torch.float64)
-    (factors * turn.loss(x, torch.Generator())["reconstruction"]).sum().backward()
-    norms = turn.shorten(0.5)
-    for i, member in enumerate(members):
-        ((own,),) = member.phases()
-        (factors[i] * own.loss(x[:, i], None, None)["reconstruction"]).backward()
-        torch.testing.assert_close(norms[i], own.shorten(0.5))
-        for together, alone in zip(turn.parameters, own.parameters, strict=True):
-            torch.testing.assert_close(together.grad[i], alone.grad)
-            assert turn.decays(together) == own.decays(alone)
-
-
 def test_members_may_differ_in_their_noise(x):
     zero = torch.zeros(4, dtype=torch.float64)
     levels = (0.0, 0.0), (3.0, 3.0)

@@ -1,0 +1,96 @@
+"""Who moves parameters: a turn, with the optimiser of what it may move."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from skae.nn import Turn
+
+
+class Player:
+    r"""Makes the steps of a turn.
+
+    The parameters, and their gradients, are made views of two vectors: one of those that decay,
+    one of the others. A step takes the same few operations then, however many of them there are.
+
+    Parameters
+    ----------
+    turn : Turn
+        Whose parameters move.
+    solver : callable of a list of groups
+        Makes the optimiser.
+    alpha : float
+        Decay of the weight matrices; offsets and gains are left alone.
+    """
+
+    def __init__(self, turn: Turn, solver: Callable[[list[dict]], optim.Optimizer], alpha: float):
+        self.loss, self.parameters = turn.loss, turn.parameters
+        kinds: dict[float, list[nn.Parameter]] = {}
+        for parameter in turn.parameters:
+            decays = parameter.ndim > 1 + turn.stacked
+            kinds.setdefault(alpha if decays else 0.0, []).append(parameter)
+        groups: list[dict[str, Any]] = []
+        for decay, some in kinds.items():
+            # those of a stack stay apart: in each, the members' rows are contiguous
+            parts = [[parameter] for parameter in some] if turn.stacked else [some]
+            vectors = [side_by_side(part, turn.stacked) for part in parts]
+            groups.append({"params": vectors, "weight_decay": decay})
+        self.vectors = [vector for group in groups for vector in group["params"]]
+        self.optimizer = solver(groups)
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """Of the vectors; the losses' backward passes add to them."""
+        return [vector.grad for vector in self.vectors if vector.grad is not None]
+
+    def forget(self) -> None:
+        """Make the gradients zero."""
+        for gradient in self.gradients:
+            gradient.zero_()
+
+    @torch.no_grad()
+    def step(self, rate: float, longest: float) -> Tensor:
+        """Go down the gradients, which are shortened to `longest`; their norm before that."""
+        gradients = self.gradients
+        norm = norm_of(gradients)
+        factor = (longest / (norm + 1e-6)).clamp_(max=1.0)  # as clip_grad_norm_ has it
+        for gradient in gradients:
+            gradient.mul_(factor[..., None])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return norm
+
+
+def norm_of(vectors: list[Tensor]) -> Tensor:
+    """Euclidean norm of all together, or of each row of all together."""
+    norms = [torch.linalg.vector_norm(vector, dim=-1) for vector in vectors]
+    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms), dim=0)
+
+
+@torch.no_grad()
+def side_by_side(parameters: list[nn.Parameter], stacked: bool = False) -> nn.Parameter:
+    """Make parameters, and their gradients, views of one.
+
+    Parameters
+    ----------
+    parameters : list of nn.Parameter
+        Keep their values.
+    stacked : bool, default=False
+        Whether their first dimension tells members of a stack apart.
+
+    Returns
+    -------
+    vector : nn.Parameter of shape (n,), or (n_members, n)
+        With a gradient of zeros.
+    """
+    parts = [p.detach().reshape(*p.shape[: int(stacked)], -1) for p in parameters]
+    vector = nn.Parameter(torch.cat(parts, dim=-1))
+    vector.grad = torch.zeros_like(vector)
+    sizes = [part.shape[-1] for part in parts]
+    slots = zip(vector.detach().split(sizes, -1), vector.grad.split(sizes, -1), strict=True)
+    for parameter, (value, gradient) in zip(parameters, slots, strict=True):
+        parameter.data, parameter.grad = value.view_as(parameter), gradient.view_as(parameter)
+    return vector
