@@ -15,7 +15,7 @@ from skae.autoencoders._missing import Whole
 from skae.autoencoders._reading import MAX_CELLS
 from skae.autoencoders._sharing import Sharing
 from skae.autoencoders._table import expanded, mean_of
-from skae.nn import Autoencoder, ForeignNetwork, embed, extract, widens
+from skae.nn import Autoencoder, ForeignNetwork, embed, widens
 from skae.training import (
     Checkpoint,
     HeldOut,
@@ -28,10 +28,14 @@ from skae.training import (
     explained,
     generator,
     to_tensor,
+    trained,
 )
 
 FINE = 20
 """How often a row of average weight is there where weights have to be repetitions."""
+
+AT_ONCE = 2**24
+"""Cells, of all folds together, up to which these are trained at once."""
 
 MIN_ROWS = 10
 """Fewer rows than this cannot tell a better autoencoder from a worse one: PCA it is."""
@@ -241,9 +245,10 @@ class Fitting:
         module = module or self.start(rows, n_components)
         if not self.learns:
             return Fitted(module, None, [], 0)
-        record = yield from self.train(
+        training = self._training(
             module, rows, rows[:0], n_epochs=length, observer=observer, instead=instead
         )
+        (record,) = yield from trained([module], [training])
         return Fitted(module, record, scores, record.best, errors=errors)
 
     def search(
@@ -269,20 +274,27 @@ class Fitting:
             With the module of the last split. If Ctrl-C ended the search among several splits, the
             number of epochs is 0.
         """
-        records, reconstructions = [], []
+        records: list[Record] = []
+        reconstructions = []
         splits = self._splits(np.arange(len(self.X)), fold=module is None)
-        for train, test in splits:
-            candidate = deepcopy(module) or self.start(train, n_components)
-            watching = observer or self.search_observer
-            records.append((yield from self.train(candidate, train, test, observer=watching)))
-            reconstructions.append(self._reconstruction(candidate, train, test))
+        watching = observer or self.search_observer
+        at_once = max(1, AT_ONCE // self.X.size)
+        for some in (splits[i : i + at_once] for i in range(0, len(splits), at_once)):
+            modules = [deepcopy(module) or self.start(train, n_components) for train, _ in some]
+            trainings = [
+                self._training(candidate, *split, observer=watching)
+                for candidate, split in zip(modules, some, strict=True)
+            ]
+            records += yield from trained(modules, trainings)
+            for candidate, split in zip(modules, some, strict=True):
+                reconstructions.append(self._reconstruction(candidate, *split))
             if records[-1].ended == "interrupted":
                 break
         best, scores, errors = best_length(records)
         if len(splits) > 1 and records[-1].ended == "interrupted":
             best = 0
         pooled = tuple(torch.cat(errors) for errors in zip(*reconstructions, strict=True))
-        return Fitted(candidate, records[-1], scores, best, pooled, errors)
+        return Fitted(modules[-1], records[-1], scores, best, pooled, errors)
 
     @property
     def refits(self) -> bool:
@@ -296,17 +308,18 @@ class Fitting:
 
     def _splits(self, rows: np.ndarray, *, fold: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows to learn from and rows to judge by, in one way or, if allowed, in several."""
-        from sklearn.model_selection import KFold, train_test_split  # slow to import
+        from sklearn.model_selection import train_test_split  # slow to import
 
         if isinstance(self.hold_out, list):
             return self.hold_out if fold else self.hold_out[:1]
-        if self.hold_out >= 1 and fold:
-            folds = KFold(int(self.hold_out), shuffle=True, random_state=self.random_state)
-            return list(folds.split(rows))
+        if self.hold_out >= 1 and fold:  # all of a size, as what is trained as one has to be
+            n_rows = len(rows) // int(self.hold_out)
+            order = self.random_state.permutation(rows)[: n_rows * int(self.hold_out)]
+            return [(self._others(test), np.sort(test)) for test in order.reshape(-1, n_rows)]
         share = self.hold_out if self.hold_out < 1 else 1 / self.hold_out
         return [train_test_split(rows, test_size=share, random_state=self.random_state)]
 
-    def train(
+    def _training(
         self,
         module: Autoencoder,
         train: np.ndarray,
@@ -315,26 +328,11 @@ class Fitting:
         n_epochs: int | None = None,
         observer: Observer | None = None,
         instead: Fitted | None = None,
-    ) -> Steps[Record]:
-        """Train a module in place, in float32, and leave the best weights in it.
+    ) -> Training:
+        """How to train a copy of a module on some rows, and judge it by others, if there are any.
 
-        Parameters
-        ----------
-        module : Autoencoder
-            In float64, on the CPU; as it was if nothing better was found.
-        train, test : ndarray of int
-            Rows to learn from, and rows to judge by (none: the last weights are kept).
-        n_epochs : int or None
-            Where in the schedule to stop; None follows it to its end.
-        observer : Observer or None
-            Told of each epoch, and may end the run.
-        instead : Fitted or None
-            What has been found by training on fewer rows, and might do.
-
-        Returns
-        -------
-        record : Record
-            Of the run.
+        It stops after `n_epochs`, if that is a number, short of the end of the schedule. What has
+        been found already, by training on fewer rows, might do `instead`.
         """
         where: dict[str, Any] = {"dtype": torch.float32, "device": self.device}
         working = self._widened(module).to(**where)
@@ -349,7 +347,7 @@ class Fitting:
                 return True  # there is no improvement of `tol` left to make
             return self.patience is not None and record.stale(self.patience, self.tol)
 
-        record = yield Training(
+        return Training(
             trainer=self.trainer,
             module=working,
             rows=self.streamed(self._others(train), **where) or self._rows(train, **where),
@@ -364,9 +362,6 @@ class Fitting:
             length=n_epochs,
             instead=instead,
         )
-        if record.best > 0:  # the start stays as exact as it was
-            extract(working, module)
-        return record
 
     def _widened(self, module: Autoencoder) -> Autoencoder:
         """A copy, with as many components as others have that it is to be trained with."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import islice
 from time import perf_counter
 from traceback import format_exc
 from typing import Any
@@ -40,8 +41,8 @@ class Trial:
         The estimator that is scored: the autoencoder, or a pipeline that ends with it.
     autoencoder : BaseAutoencoder
         What is fitted.
-    waiting : Training or None
-        What the fit needs next; None if it is over.
+    waiting : list of Training
+        What the fit needs next; empty if it is over.
     """
 
     candidate: int
@@ -52,18 +53,18 @@ class Trial:
     model: Any = None
     autoencoder: Any = None
     steps: Steps[None] | None = None
-    waiting: Training | None = None
+    waiting: Sequence[Training] = ()
     fit_error: str | None = None
     seconds: float = 0.0
     score_seconds: float = 0.0
 
-    def go_on(self, record: Any = None) -> None:
-        """Fit as far as the next training, given the record of the last."""
+    def go_on(self, records: Any = None) -> None:
+        """Fit as far as the next trainings, given the records of the last."""
         begun = perf_counter()
-        self.waiting = None
+        self.waiting = ()
         try:
             assert self.steps is not None
-            self.waiting = self.steps.send(record)
+            self.waiting = self.steps.send(records)
         except StopIteration:
             self.steps = None
         except Exception:
@@ -79,17 +80,17 @@ class Trial:
     @property
     def refits(self) -> bool:
         """Whether all that is left to do is to train on all rows."""
-        return self.waiting is not None and self.waiting.instead is not None
+        return any(training.instead is not None for training in self.waiting)
 
     def settle(self) -> None:
         """Have the attributes that the fit leaves if it does not train on all rows."""
-        assert self.waiting is not None
-        vars(self.autoencoder).update(self.waiting.observer.attributes(self.waiting.instead))  # type: ignore[union-attr]
+        (last,) = self.waiting
+        vars(self.autoencoder).update(last.observer.attributes(last.instead))  # type: ignore[union-attr]
         self.autoencoder._follow(self.test[0])
 
     def drop(self) -> None:
         """Leave it at that."""
-        self.waiting = self.steps = None
+        self.waiting, self.steps = (), None
 
     def score(self, scorer: Callable) -> float:
         """The test rows' score, or that of a failure."""
@@ -226,8 +227,10 @@ def go_through(trials: Iterable[Trial], n_jobs: int, *, until: Callable[[Trial],
     with plain_torch(grad=False):
         while going := [trial for trial in trials if trial.waiting and not until(trial)]:
             begun = perf_counter()
-            records = train_all([trial.waiting for trial in going if trial.waiting], n_jobs)
-            share = (perf_counter() - begun) / len(going)
-            for trial, record in zip(going, records, strict=True):
+            records = train_all([training for trial in going for training in trial.waiting], n_jobs)
+            if any(record.ended == "interrupted" for record in records):
+                raise KeyboardInterrupt
+            share, left = (perf_counter() - begun) / len(going), iter(records)
+            for trial in going:
                 trial.seconds += share
-                trial.go_on(record)
+                trial.go_on(list(islice(left, len(trial.waiting))))

@@ -40,12 +40,14 @@ class Stack(nn.Module):
         # out of sight of nn.Module: its parameters are not used, and those that are tied are lost
         self._template = (Method(deepcopy(members[0])),)
         self.couples_rows = members[0].couples_rows
-        self.names = [name for name, _ in members[0].named_parameters()]
+        number = {p: i for i, p in enumerate(members[0].parameters())}
+        every_name = members[0].named_parameters(remove_duplicate=False)  # tied ones have several
+        self.numbers = {f"module.{name}": number[p] for name, p in every_name}
         rows = zip(*(member.parameters() for member in members), strict=True)
         self.stacked = nn.ParameterList(torch.stack([p.detach() for p in row]) for row in rows)
         self.fixed = {
             f"module.{name}": torch.stack([member.get_buffer(name) for member in members])
-            for name, _ in members[0].named_buffers()
+            for name, _ in members[0].named_buffers(remove_duplicate=False)
         }
 
     def phases(self) -> list[list[Turn]]:
@@ -63,14 +65,15 @@ class Stack(nn.Module):
     def _each(self, method: str, x: Tensor, rng: Generator, weight: Tensor | None) -> Any:
         template = self._template[0]
         template.module.progress = self.progress  # type: ignore[assignment]
-        template.train(self.training)
+        if template.training != self.training:
+            template.train(self.training)
 
         def one(tensors, x, weight):
-            return functional_call(template, tensors, (method, x, rng, weight))
+            arguments = (method, x, rng, weight)
+            return functional_call(template, tensors, arguments, tie_weights=False)
 
-        tensors = self.fixed | {
-            f"module.{name}": p for name, p in zip(self.names, self.stacked, strict=True)
-        }
+        stacked = list(self.stacked)
+        tensors = self.fixed | {name: stacked[i] for name, i in self.numbers.items()}
         dims = (0, 1, None if weight is None else 1)
         return vmap(one, in_dims=dims, randomness="different")(tensors, x, weight)
 

@@ -5,11 +5,11 @@ from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
 from skae.training._memory import slices
 from skae.training._rows import Rows
-from skae.training._stack import train_all
+from skae.training._stack import alone, train_all
 from skae.training._stopping import HeldOut, Record, explained
 from skae.training._stream import StreamedRows
 from skae.training._trainer import LEARNING_RATES, SOLVERS, Observer, Trainer
-from skae.training._training import Steps, Training, alone
+from skae.training._training import Steps, Training, trained
 
 __all__ = [
     "LEARNING_RATES",
@@ -37,4 +37,5 @@ __all__ = [
     "to_numpy",
     "to_tensor",
     "train_all",
+    "trained",
 ]

@@ -16,7 +16,7 @@ from skae.training._device import generator
 from skae.training._rows import Batch, Rows
 from skae.training._stopping import Record
 from skae.training._trainer import Observer
-from skae.training._training import Training
+from skae.training._training import Result, Steps, Training
 
 N_PARAMETERS = 2**19
 """Of a stack, at most: with their gradients and moments they are still in a core's reach."""
@@ -168,8 +168,10 @@ def train_stack(trainings: Sequence[Training], cancelled: Event) -> list[Record]
         One each, in their order.
     """
     first = trainings[0]
+    if cancelled.is_set():
+        return [interrupted(training) for training in trainings]
     if len(trainings) == 1:
-        return [] if cancelled.is_set() else [first.run()]
+        return [first.run()]
     stack = Stack([training.module for training in trainings])
     record = StackRecord(stack, trainings, cancelled)
     first.trainer.run(
@@ -181,11 +183,19 @@ def train_stack(trainings: Sequence[Training], cancelled: Event) -> list[Record]
         observer=record,
         record=record,
     )
-    if record.ended == "interrupted":
-        raise KeyboardInterrupt
     for i in sorted(record.lost):
         record.records[i] = trainings[i].run()
+    if record.ended == "interrupted":
+        for own in record.records:
+            own.ended = "interrupted"
     return record.records
+
+
+def interrupted(training: Training) -> Record:
+    """The record of one that Ctrl-C has left no time for."""
+    record = Record(training.module, training.held_out)
+    record.ended = "interrupted"
+    return record
 
 
 def stacks_of(trainings: Sequence[Training]) -> list[list[int]]:
@@ -235,7 +245,8 @@ def train_all(trainings: Sequence[Training], n_jobs: int = 1) -> list[Record]:
     Returns
     -------
     records : list of Record
-        One each, in their order.
+        One each, in their order; after Ctrl-C, all that it has come in the way of have ended
+        "interrupted".
     """
     records: list[Any] = [None] * len(trainings)
     stacks, cancelled = stacks_of(trainings), Event()
@@ -243,8 +254,10 @@ def train_all(trainings: Sequence[Training], n_jobs: int = 1) -> list[Record]:
 
     def train(members: list[int]) -> None:
         found = train_stack([trainings[i] for i in members], cancelled)
-        for i, record in zip(members, found, strict=False):
+        for i, record in zip(members, found, strict=True):
             records[i] = record
+            if record.ended == "interrupted":
+                cancelled.set()
 
     if n_jobs == 1 or len(stacks) == 1:
         for members in stacks:
@@ -260,3 +273,25 @@ def train_all(trainings: Sequence[Training], n_jobs: int = 1) -> list[Record]:
             cancelled.set()
             raise
     return records
+
+
+def alone(steps: Steps[Result]) -> Result:
+    """Go through a computation, and do its trainings where they come up.
+
+    Parameters
+    ----------
+    steps : generator
+        Yields trainings and is sent their records.
+
+    Returns
+    -------
+    result : object
+        What the computation returns.
+    """
+    records: Any = None
+    while True:
+        try:
+            trainings = steps.send(records)
+        except StopIteration as end:
+            return end.value
+        records = train_all(trainings)

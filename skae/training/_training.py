@@ -1,12 +1,12 @@
 """Runs of the trainer that have been asked for, and may wait for others like them."""
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 
-from skae.nn import likeness
+from skae.nn import extract, likeness
 from skae.training._checkpoint import Checkpoint
 from skae.training._device import foreign_randomness, generator
 from skae.training._rows import Rows
@@ -71,32 +71,34 @@ class Training:
         alike = likeness(self.module)
         if alike is None or self.foreign or type(self.rows) is not Rows:
             return None
+        if type(self.checkpoint) is not Checkpoint:  # a file keeps one run after the other
+            return None
         n_held_out = None if self.held_out is None else len(self.held_out.rows)
         gaps = self.rows.known is None, self.held_out is None or self.held_out.rows.known is None
         return alike, self.trainer, self.n_epochs, len(self.rows), n_held_out, gaps
 
 
-Steps = Generator[Training, Record, Result]
-"""A computation that yields the trainings it needs, and is sent the record of each."""
+Steps = Generator[list[Training], list[Record], Result]
+"""A computation that yields trainings it needs at once, and is sent the record of each."""
 
 
-def alone(steps: Steps[Result]) -> Result:
-    """Go through a computation, and do its trainings where they come up.
+def trained(modules: Sequence[Any], trainings: list[Training]) -> Steps[list[Record]]:
+    """Have modules trained, and leave the best weights in them.
 
     Parameters
     ----------
-    steps : generator
-        Yields a `Training` and is sent its record.
+    modules : sequence of Autoencoder
+        Each is as it was if nothing better was found.
+    trainings : list of Training
+        Of copies of them.
 
     Returns
     -------
-    result : object
-        What the computation returns.
+    records : list of Record
+        Of the runs.
     """
-    record: Any = None
-    while True:
-        try:
-            training = steps.send(record)
-        except StopIteration as end:
-            return end.value
-        record = training.run()
+    records = yield trainings
+    for module, training, record in zip(modules, trainings, records, strict=True):
+        if record.best > 0:  # the start stays as exact as it was
+            extract(training.module, module)
+    return records

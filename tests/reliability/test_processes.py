@@ -54,7 +54,8 @@ def test_ctrl_c_while_a_width_is_sought_ends_the_fit(blobs):
 )
 def test_a_killed_fit_ends_with_the_same_bits(parameters, blobs, tmp_path):
     parameters = {"max_iter": 5, "learning_rate_init": 0.02} | parameters
-    uninterrupted = tiny(AutoencoderTransformer, **parameters).fit(blobs)
+    path = tmp_path / "another"
+    uninterrupted = tiny(AutoencoderTransformer, checkpoint=path, **parameters).fit(blobs)
     parameters |= {"checkpoint": str(tmp_path / "fit")}
     for n_epochs in (3, 2, 6):  # the second dies at its start, the third in another run
         with children.child(children.killed_after, n_epochs, blobs, parameters) as (process, _):

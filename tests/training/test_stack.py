@@ -191,14 +191,16 @@ def test_ctrl_c_ends_a_stack():
         def epoch_ends(self, record):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train_all([replace(training(s), observer=Interrupt()) for s in range(2)])
+    many = [replace(training(s), observer=Interrupt()) for s in range(2)]
+    records = train_all([*many, training(2, n_epochs=3)])  # of another kind, and not begun
+    assert [record.ended for record in records] == ["interrupted"] * 3
+    assert [len(record.losses) for record in records] == [1, 1, 0]
 
 
 def test_alone_goes_through_the_trainings_where_they_come_up():
     def steps():
-        first = yield training(0, n_epochs=1)
-        second = yield training(1, n_epochs=2)
-        return len(first.losses), len(second.losses)
+        first = yield [training(0, n_epochs=1)]
+        rest = yield [training(1, n_epochs=2), training(2, n_epochs=3)]
+        return [len(record.losses) for record in first + rest]
 
-    assert alone(steps()) == (1, 2)
+    assert alone(steps()) == [1, 2, 3]
