@@ -128,7 +128,8 @@ class Parameters:
     checkpoint : str, path-like or None, default=None
         A file to keep the fit in while it goes on, about every ten seconds. Where its process is
         killed, the same fit, of the same parameters and data, goes on from the file and ends with
-        the same bits; another is refused. A fit that ends by itself removes the file.
+        the same bits; another is refused. A fit that ends by itself removes the file. Folds are
+        trained one after the other then, where they are trained at once otherwise.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, in the last fit's architecture.
     whiten : bool, default=False
