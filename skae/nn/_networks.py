@@ -68,16 +68,19 @@ class DenseNetwork(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
-        for i in range(len(self.layers)):
-            x = self.layer(i, x, rng)
-        return x
+        *hidden, last = self.layers
+        for parts in zip(hidden, self.norms, self.joins, strict=True):
+            x = self._hidden(*parts, x, rng)
+        return last(x)
 
     def layer(self, i: int, x: Tensor, rng: Generator | None = None) -> Tensor:
         """What the layer of some number, with all that follows it, makes of its input."""
-        y = self.layers[i](x)
         if i == len(self.norms):
-            return y
-        return self.joins[i](x, dropout(self.activation(self.norms[i](y)), self.dropout, rng))
+            return self.layers[i](x)
+        return self._hidden(self.layers[i], self.norms[i], self.joins[i], x, rng)
+
+    def _hidden(self, layer, norm, join, x: Tensor, rng: Generator | None) -> Tensor:
+        return join(x, dropout(self.activation(norm(layer(x))), self.dropout, rng))
 
     def parameters_of(self, i: int) -> list[nn.Parameter]:
         """All that moves in the layer of some number."""
