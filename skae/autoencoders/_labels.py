@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
@@ -59,8 +60,10 @@ class Labels(NamedTuple):
         """
         y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
-        check_classification_targets(y)
-        known = np.array([label not in UNKNOWN for label in y.tolist()], dtype=bool)
+        assert_all_finite(y, input_name="y")
+        known = known_in(y)
+        if known.any():
+            check_classification_targets(y[known])
         found = listed(y[known])
         if classes is None:
             if not len(found):
@@ -72,7 +75,7 @@ class Labels(NamedTuple):
         strange = np.setdiff1d(found, classes)
         if len(strange):
             raise ValueError(
-                f"y has the class {strange[0]!r}, but the classes are {classes.tolist()}; name all "
+                f"y has the class {strange.tolist()[0]!r}, but the classes are {classes.tolist()}; name all "
                 "of them in the first call, or start afresh by fit with warm_start=False."
             )
         codes = np.full(len(y), -1, dtype=np.int64)
@@ -83,6 +86,11 @@ class Labels(NamedTuple):
 @described.register
 def _(value: Labels) -> str:
     return f"{described(value.codes)} of {value.classes.tolist()}"
+
+
+def known_in(y: np.ndarray) -> np.ndarray:
+    """Which labels are known, of shape (n_samples,), bool."""
+    return np.array([label not in UNKNOWN for label in y.tolist()], dtype=bool)
 
 
 def listed(y: np.ndarray) -> np.ndarray:

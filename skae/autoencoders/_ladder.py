@@ -6,13 +6,15 @@ from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import column_or_1d
 
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
-from skae.autoencoders._labels import LabelledFitting, Labels, listed
+from skae.autoencoders._labels import LabelledFitting, Labels, known_in, listed
 from skae.autoencoders._namespaces import like, on_host
 from skae.autoencoders._sizes import auto, epochs, refuse_unmirrored
 from skae.nn import LadderAutoencoder as LadderModule
@@ -80,7 +82,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
         outgrow the noise.
     corruption : str or None, default="gaussian"
         Noise on the row, as in :class:`DenoisingAutoencoder`.
-    layer_weights : float or sequence of float, default=1.0
+    layer_weights : float or sequence of float, default=(1.0, 0.001)
         :math:`\lambda_0, \lambda_1, \ldots` of the row and of the hidden layers from the data
         inwards, at least 0; the last one is that of all further layers. In units of the loss on
         the row. With all of them at 0 this is :class:`DenoisingAutoencoder`.
@@ -127,7 +129,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
 
     normalization: str | None = "layer"
     corruption: str | None = "gaussian"
-    layer_weights: float | Sequence[float] = 1.0
+    layer_weights: float | Sequence[float] = (1.0, 0.001)
     noise_level: float = 0.3
     classification_weight: float = 0.0
 
@@ -169,7 +171,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
                     f"classification_weight={self.classification_weight} wants classes, but the "
                     "last fit had none to go on from; set warm_start=False, and call fit."
                 )
-            classes = self.classes_
+            classes = on_host(self.classes_)
         if y is None and classes is not None:
             y = np.full(len(X), -1)
         if y is None:
@@ -230,7 +232,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
 
     def _fitted_attributes(self, table, fitting, units, architecture, fitted):
         attributes = super()._fitted_attributes(table, fitting, units, architecture, fitted)
-        return attributes | {"classes_": architecture.get("classes", np.empty(0))}
+        return attributes | {"classes_": architecture.get("classes", np.empty(0, dtype=object))}
 
     def fit(self, X, y=None, sample_weight=None):
         """Fit the autoencoder, and the classifier if there is one.
@@ -338,7 +340,9 @@ class LadderAutoencoder(BottleneckAutoencoder):
         ValueError
             If X has a number of columns other than ``n_features_in_``, or holds infinity.
         """
-        found = self.classes_[on_host(self.predict_proba(X)).argmax(axis=1)]
+        X = self._rows(X, "predict")
+        numbers = on_host(self._map(LadderCanonical.probabilities, X, X.dtype)).argmax(axis=1)
+        found = on_host(self.classes_)[numbers]
         return found if found.dtype == object else like(found, X)
 
     def score(self, X, y=None, sample_weight=None):
@@ -361,9 +365,8 @@ class LadderAutoencoder(BottleneckAutoencoder):
         """
         if self.classification_weight == 0:
             return super().score(X, y, sample_weight)
-        told = on_host(self.predict(X))
-        labels = Labels.read(on_host(y), told, self.classes_)
-        known = labels.codes >= 0
-        weights = np.ones(len(told)) if sample_weight is None else on_host(sample_weight)
-        right = told == self.classes_[labels.codes]
-        return float(np.average(right[known], weights=np.asarray(weights)[known]))
+        told, y, weights = map(on_host, (self.predict(X), y, sample_weight))
+        y = column_or_1d(y)
+        known = known_in(y)
+        weights = None if weights is None else np.asarray(weights)[known]
+        return accuracy_score(y[known], told[known], sample_weight=weights)

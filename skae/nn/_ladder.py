@@ -198,7 +198,9 @@ class LadderAutoencoder(Autoencoder):
             layers.append(z)
             h = join(h, dropout(network.activation(z), network.dropout, rng))
         code = network.layers[-1](h)
-        return Climbed(layers, h, code if self.encoder.path is None else self.encoder.path(x) + code)
+        return Climbed(
+            layers, h, code if self.encoder.path is None else self.encoder.path(x) + code
+        )
 
     def encode(self, x: Tensor, rng: Generator | None = None) -> Tensor:
         return self.climb(x, rng).code
