@@ -1,4 +1,4 @@
-"""How well are digits told apart by a few labels? MNIST, with most of the training images unlabelled.
+"""How well are digits told apart by a few labels? MNIST, with most training images unlabelled.
 
 Test error of `LadderAutoencoder`, and of what scikit-learn has: logistic regression on the labelled
 images alone and on the first 50 principal components of all, label spreading along neighbours, and

@@ -75,8 +75,8 @@ class Labels(NamedTuple):
         strange = np.setdiff1d(found, classes)
         if len(strange):
             raise ValueError(
-                f"y has the class {strange.tolist()[0]!r}, but the classes are {classes.tolist()}; name all "
-                "of them in the first call, or start afresh by fit with warm_start=False."
+                f"y has the class {strange.tolist()[0]!r}, but the classes are {classes.tolist()}; "
+                "name all of them in the first call, or start afresh by fit with warm_start=False."
             )
         codes = np.full(len(y), -1, dtype=np.int64)
         codes[known] = np.searchsorted(classes, y[known].astype(classes.dtype))

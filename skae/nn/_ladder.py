@@ -53,7 +53,8 @@ class Lateral(nn.Module):
 
     References
     ----------
-    .. [1] Rasmus et al. (2015). Semi-supervised learning with ladder networks, section 4.1. NeurIPS.
+    .. [1] Rasmus et al. (2015). Semi-supervised learning with ladder networks, section
+       4.1. NeurIPS.
     """
 
     def __init__(self, width: int):
@@ -229,7 +230,7 @@ class LadderAutoencoder(Autoencoder):
         """
         network, classes, estimates = self.decoder.network, self.classes, []
         if classes is not None:
-            u = classes.writer(self.classes(noisy.top).softmax(dim=1))
+            u = classes.writer(classes(noisy.top).softmax(dim=1))
         else:
             u = network.layers[0](noisy.code) if self.depth else self.output(noisy.code, rng)
         h = u

@@ -32,8 +32,9 @@ BY_DEFINITION = {
         LadderAutoencoder(
             hidden_layer_sizes=(16,),
             classification_weight=1.0,
-            max_iter=40,
-            cv=None,
+            learning_rate_init=0.03,
+            early_stopping=False,
+            max_iter=15,
             random_state=0,
         )
     ],
@@ -60,7 +61,7 @@ def few(y, n=12):
 @pytest.mark.parametrize("settings", [{}, {"cv": 3}, {"early_stopping": False}, {"whiten": True}])
 def test_with_all_weights_at_zero_it_is_a_denoising_autoencoder(blobs, settings):
     """To the bit, after a whole fit."""
-    settings = {"hidden_layer_sizes": (16, 12), "max_iter": 60, "corruption_level": 0.1} | settings
+    settings = {"hidden_layer_sizes": (16, 12), "max_iter": 30, "corruption_level": 0.1} | settings
     ladder = tiny(LadderAutoencoder, layer_weights=0.0, noise_level=0.0, **settings).fit(blobs)
     plain = tiny(DenoisingAutoencoder, normalization="layer", **settings).fit(blobs)
     assert ladder.best_iter_ > 0
@@ -108,7 +109,7 @@ def test_without_a_classifier_y_is_ignored(blobs):
 
 def test_a_classifier_takes_part_in_cross_validation(iris):
     X, y = iris
-    model = tiny(LadderAutoencoder, **CLASSIFIER | {"max_iter": 60})
+    model = tiny(LadderAutoencoder, **CLASSIFIER | {"learning_rate_init": 0.02})
     assert is_classifier(model)
     assert cross_val_score(model, X, few(y, 90), cv=3).min() > 0.7
     assert cross_val_score(model, X, y, cv=3, scoring="neg_log_loss").min() > -0.9
@@ -192,7 +193,7 @@ def test_goes_on_with_the_same_classes(iris):
     with pytest.raises(ValueError, match="call"):
         model.fit(X, y + 1)
     without = tiny(LadderAutoencoder, warm_start=True).fit(X).set_params(classification_weight=1.0)
-    with pytest.raises(ValueError, match="no.*go on from|had none to go on from"):
+    with pytest.raises(ValueError, match="had none to go on from"):
         without.fit(X, y)
 
 
