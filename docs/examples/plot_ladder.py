@@ -1,7 +1,7 @@
 """
-=================================
-What are many rows worth to a few
-=================================
+===================================
+What are rows without labels worth?
+===================================
 
 A ladder learns from all rows what belongs together, and from a few labels what it is called. Here a
 classifier sees the labels alone, and a ladder the other digits as well.
@@ -18,7 +18,7 @@ from skae import LadderAutoencoder
 
 X, y = load_digits(return_X_y=True)
 X_train, y_train, X_test, y_test = X[:1300], y[:1300], X[1300:], y[1300:]
-settings = {"hidden_layer_sizes": (64, 64), "max_iter": 60, "early_stopping": False}
+settings = {"hidden_layer_sizes": (64, 64), "max_iter": 30, "early_stopping": False}
 
 # %%
 # As many labels of each class.

@@ -111,7 +111,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
 
     Examples
     --------
-    Digits of which thirty have a label:
+    Digits of which fifty have a label:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
@@ -119,11 +119,12 @@ class LadderAutoencoder(BottleneckAutoencoder):
     >>> X, y = load_digits(return_X_y=True)
     >>> known = np.full(1500, -1)
     >>> known[:50] = y[:50]
-    >>> model = LadderAutoencoder(16, classification_weight=0.02, max_iter=60, random_state=0)
+    >>> settings = {"hidden_layer_sizes": (64, 64), "early_stopping": False, "max_iter": 30}
+    >>> model = LadderAutoencoder(16, classification_weight=0.3, random_state=0, **settings)
     >>> model = model.fit(X[:1500], known)
     >>> model.transform(X[1500:]).shape, model.predict_proba(X[1500:]).shape
     ((297, 16), (297, 10))
-    >>> bool(model.score(X[1500:], y[1500:]) > 0.8)
+    >>> bool(model.score(X[1500:], y[1500:]) > 0.75)
     True
     """
 
