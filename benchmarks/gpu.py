@@ -55,11 +55,8 @@ def least_seconds(model, n_rows, rate, bandwidth):
     """Of an epoch, by operations and by bytes."""
     autoencoder = model.module_.autoencoder
     n_weights = sum(p.numel() for p in autoencoder.parameters() if p.ndim == 2)
-    widths = [model.n_features_in_, model.n_components_]
-    widths += [
-        layer.out_features for layer in autoencoder.modules() if hasattr(layer, "in_features")
-    ]
-    n_bytes = 4 * 4 * sum(widths)
+    layers = [part for part in autoencoder.modules() if hasattr(part, "out_features")]
+    n_bytes = 4 * 4 * (model.n_features_in_ + sum(layer.out_features for layer in layers))
     return 6 * n_weights * n_rows / rate, n_bytes * n_rows / bandwidth
 
 

@@ -6,6 +6,7 @@ from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._contractive import ContractiveAutoencoder
 from skae.autoencoders._convolutional import ConvolutionalAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._ladder import LadderAutoencoder
 from skae.autoencoders._masked import MaskedAutoencoder
 from skae.autoencoders._recurrent import RecurrentAutoencoder
 from skae.autoencoders._sparse import SparseAutoencoder
@@ -21,6 +22,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
+    "LadderAutoencoder",
     "MaskedAutoencoder",
     "RecurrentAutoencoder",
     "SparseAutoencoder",

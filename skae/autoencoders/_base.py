@@ -125,7 +125,8 @@ class BaseAutoencoder(
         source = source_of(X, self.cv)
         if source is None:
             rows = on_host(self._checked(X, reset=True))
-            table = Table.of(rows, on_host(sample_weight), self.cv, on_host(y))
+            labels = self._labels(y, rows, reset=not self.warm_start)
+            table = Table.of(rows, on_host(sample_weight), self.cv, on_host(y), labels)
         else:
             table = self._streamed(source, sample_weight)
         self._check_corruption(table.shape[1])

@@ -63,6 +63,7 @@ def identity(estimator: Any, table: Table) -> dict[str, str]:
         **parameters,
         "X": described(table.X),
         "sample_weight": described(table.weights),
+        "y": described(table.labels),
         "the splits": str([described(part) for split in table.splits or [] for part in split]),
         "what it goes on from": described(previous),
         "the device": str(resolve_device(estimator.device)),

@@ -56,6 +56,10 @@ class Model(Parameters):
         """Rows as an array of floats, of which NaN are missing."""
         return checked(self, X, reset=reset)
 
+    def _labels(self, y: Any, X: np.ndarray, *, reset: bool) -> Any:
+        """What a variant makes of y; None is nothing, as of a transformer."""
+        return None
+
     def _streamed(self, source: Source, sample_weight: Any) -> StreamedTable:
         """What to learn from where rows are read in blocks."""
         table = StreamedTable.from_source(source, sample_weight, self.cv)

@@ -55,6 +55,7 @@ class PartialFitMixin:
     _check_architecture: Callable[[], None]
     _check_corruption: Callable[[int], None]
     _check_bounds: Callable[[np.ndarray], None]
+    _labels: Callable[..., Any]
     _units: Callable[..., Any]
     _fitting: Callable[..., Any]
     _choose_n_components: Callable[..., Steps[int]]
@@ -103,7 +104,8 @@ class PartialFitMixin:
         rows = on_host(self._checked(X, reset=first))
         rows = rows.toarray() if hasattr(rows, "toarray") else rows
         self._check_corruption(rows.shape[1])
-        table = Table.of(rows, on_host(sample_weight), None)
+        labels = self._labels(y, rows, reset=first)
+        table = Table.of(rows, on_host(sample_weight), None, labels=labels)
         self._check_bounds(table.limits)
         with plain_torch(grad=False):
             self._fit_part(table, first)

@@ -1,6 +1,6 @@
 """What "auto" stands for: choices that follow the table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, log2, sqrt
 from typing import Any
 
@@ -151,3 +151,25 @@ def auto(value: Any, choose: Callable, *arguments: int) -> Any:
         Never "auto".
     """
     return choose(*arguments) if isinstance(value, str) and value == "auto" else value
+
+
+def refuse_unmirrored(hidden: Sequence[int] | str, decoder: Sequence[int] | None) -> None:
+    """Refuse a decoder of which no layer is the mirror image of one of the encoder's.
+
+    Parameters
+    ----------
+    hidden, decoder : sequence of int
+        Hidden widths; those of the decoder may be None, and are mirrored then.
+
+    Raises
+    ------
+    ValueError
+        If one is not the other in reverse.
+    """
+    if decoder is None:
+        return
+    if isinstance(hidden, str) or tuple(decoder) != tuple(hidden)[::-1]:
+        raise ValueError(
+            f"decoder_layer_sizes={decoder!r} is not hidden_layer_sizes={hidden!r} in reverse, so "
+            "that layers have no mirror image to be trained with; leave it None."
+        )

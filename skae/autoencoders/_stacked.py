@@ -2,6 +2,7 @@
 
 from skae.autoencoders._bottleneck import BottleneckAutoencoder
 from skae.autoencoders._documentation import variant
+from skae.autoencoders._sizes import refuse_unmirrored
 from skae.nn import StackedAutoencoder as StackedModule
 
 
@@ -73,12 +74,4 @@ class StackedAutoencoder(BottleneckAutoencoder):
 
     def _check_architecture(self):
         super()._check_architecture()
-        if self.decoder_layer_sizes is None:
-            return
-        hidden = self.hidden_layer_sizes
-        if isinstance(hidden, str) or tuple(self.decoder_layer_sizes) != tuple(hidden)[::-1]:
-            raise ValueError(
-                f"decoder_layer_sizes={self.decoder_layer_sizes!r} is not hidden_layer_sizes="
-                f"{hidden!r} in reverse, so that layers have no mirror image to be trained with; "
-                "leave it None."
-            )
+        refuse_unmirrored(self.hidden_layer_sizes, self.decoder_layer_sizes)

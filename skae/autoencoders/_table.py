@@ -73,14 +73,19 @@ class Table:
         Positive, with mean 1; None is all alike.
     splits : list of pairs of ndarrays of int, or None
         Rows to learn from and rows to judge by, as a user wants them.
+    labels : tuple with a method ``of(rows)``, or None, default=None
+        What is known of the rows' classes.
     """
 
     X: np.ndarray
     weights: np.ndarray | None
     splits: list[tuple[np.ndarray, np.ndarray]] | None
+    labels: Any = None
 
     @classmethod
-    def of(cls, X: np.ndarray, sample_weight: Any, cv: Any, y: Any = None) -> "Table":
+    def of(
+        cls, X: np.ndarray, sample_weight: Any, cv: Any, y: Any = None, labels: Any = None
+    ) -> "Table":
         """Rows and weights as a user gives them.
 
         Weights that are whole numbers are repetitions, and rows of weight 0 are not there. So that
@@ -97,6 +102,8 @@ class Table:
             How to split, as in scikit-learn; numbers, "auto" and None are left to others.
         y : array-like of shape (n_samples,) or None
             Passed to a splitter.
+        labels : tuple with a method ``of(rows)``, or None
+            What is known of the rows' classes.
 
         Returns
         -------
@@ -137,7 +144,8 @@ class Table:
         as_given = sample_weight is None and np.array_equal(rows, np.arange(len(X)))
         # the same in memory, too, whatever they came in: sums depend on it in the last digit
         X = np.ascontiguousarray(X if as_given else X[rows])
-        return cls(X=X, weights=weights, splits=splits)
+        labels = None if labels is None else labels.of(rows)
+        return cls(X=X, weights=weights, splits=splits, labels=labels)
 
     @property
     def is_sparse(self) -> bool:

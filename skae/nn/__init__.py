@@ -13,6 +13,7 @@ from skae.nn._contractive import ContractiveAutoencoder
 from skae.nn._convolutions import DOWNSAMPLINGS, UPSAMPLINGS, convolutional_coders
 from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.nn._ladder import LadderAutoencoder, LadderCanonical
 from skae.nn._layers import WEIGHT_INITS
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
@@ -72,6 +73,8 @@ __all__ = [
     "GapCanonical",
     "GaussianDensity",
     "GaussianFill",
+    "LadderAutoencoder",
+    "LadderCanonical",
     "MaskedAutoencoder",
     "MixedAutoencoder",
     "MixedCanonical",

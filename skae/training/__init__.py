@@ -3,6 +3,7 @@
 from skae.training._batches import map_rows, rows_at_once, standardized, to_numpy, to_tensor
 from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
+from skae.training._labels import LabelledRows
 from skae.training._memory import slices
 from skae.training._rows import Rows
 from skae.training._stack import alone, train_all
@@ -17,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointFile",
     "HeldOut",
+    "LabelledRows",
     "Observer",
     "Record",
     "Rows",
