@@ -40,6 +40,7 @@ from skae.autoencoders._namespaces import (
 from skae.autoencoders._observing import FitObserver, Printer
 from skae.autoencoders._partial import PartialFitMixin
 from skae.autoencoders._reading import Reading
+from skae.autoencoders._rollback import rolled_back_on_failure
 from skae.autoencoders._scores import ScoresMixin
 from skae.autoencoders._start import Units
 from skae.autoencoders._streaming import refuse_lazy, source_of
@@ -114,9 +115,10 @@ class BaseAutoencoder(
         RuntimeError
             If another fit is writing `checkpoint` just now.
         """
-        table = self._table(X, sample_weight, y)
-        with plain_torch(grad=False), checkpoint_of(self, table) as checkpoint:
-            alone(self._fit(X, table, *self._prepared(table, checkpoint)))
+        with rolled_back_on_failure(self), plain_torch(grad=False):
+            table = self._table(X, sample_weight, y)
+            with checkpoint_of(self, table) as checkpoint:
+                alone(self._fit(X, table, *self._prepared(table, checkpoint)))
         return self
 
     def _table(self, X, sample_weight, y) -> Table:

@@ -10,6 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 
 from skae.autoencoders._namespaces import on_host
+from skae.autoencoders._rollback import rolled_back_on_failure
 from skae.autoencoders._streaming import refuse_lazy
 from skae.autoencoders._table import Table
 from skae.training import Checkpoint, Steps, alone, plain_torch
@@ -98,6 +99,11 @@ class PartialFitMixin:
         ValueError
             As in `fit`, and if X has a number of columns other than in the first call.
         """
+        with rolled_back_on_failure(self), plain_torch(grad=False):
+            self._learn(X, y, sample_weight)
+        return self
+
+    def _learn(self, X, y, sample_weight) -> None:
         refuse_lazy(X, source_too=True)
         self._check_architecture()
         first = not hasattr(self, "module_")
@@ -107,10 +113,8 @@ class PartialFitMixin:
         labels = self._labels(y, rows, reset=first)
         table = Table.of(rows, on_host(sample_weight), None, labels=labels)
         self._check_bounds(table.limits)
-        with plain_torch(grad=False):
-            self._fit_part(table, first)
+        self._fit_part(table, first)
         self._follow(X)
-        return self
 
     def _fit_part(self, table: Table, first: bool) -> None:
         n_before = 0 if first else self.n_samples_seen_
