@@ -12,8 +12,10 @@ the training on all rows included, until one reaches that R2. The ratio is the s
 over the peer's. `products`: the time that the matrix products of an epoch take by themselves, over
 that of an epoch of training, held-out rows and bookkeeping included. `growth`: by what a default
 fit's seconds are multiplied when rows or columns are doubled. `use`: seconds of transform and
-others over those of their matrix products, 1,000,000 x 50. `memory`: the most that fit and
-transform take besides X, in sizes of X. Everything side by side, in turn, medians of several runs.
+others over those of their matrix products, 1,000,000 x 50; score_samples evaluates the decoder 2 k
+more times in double precision, for its slopes, and is compared with these products, too. `memory`:
+the most that fit and transform take besides X, in sizes of X, which is in float64. Everything side
+by side, in turn, medians of several runs.
 
 Everything is computed on one thread, and seconds are those of the processor: other work on the
 machine counts for less than it does on a clock.
@@ -249,10 +251,17 @@ def use(arguments):
     coders = [model.module_.autoencoder.encoder, model.module_.autoencoder.decoder]
     shapes = [[tuple(p.shape) for p in coder.parameters() if p.ndim == 2] for coder in coders]
 
-    def bare(shapes, n=4096):
-        pairs = [(torch.randn(n, into), torch.randn(into, out)) for out, into in shapes]
+    def bare(shapes, n=4096, dtype=torch.float32):
+        rows = {width: torch.randn(n, width, dtype=dtype) for shape in shapes for width in shape}
+        found = {width: torch.empty_like(x) for width, x in rows.items()}
+        weights = [torch.randn(into, out, dtype=dtype) for out, into in shapes]
         n_times = len(X) // n
-        seconds = timed(lambda: [torch.mm(*pair) for _ in range(n_times) for pair in pairs])[0]
+
+        def products():
+            for w in weights:
+                torch.mm(rows[w.shape[0]], w, out=found[w.shape[1]])
+
+        seconds = timed(lambda: [products() for _ in range(n_times)])[0]
         return seconds * len(X) / (n_times * n)
 
     Z = model.transform(X)
@@ -266,13 +275,18 @@ def use(arguments):
         runs = [(timed(call)[0], bare(products)) for _ in range(5)]
         seconds, least = np.median(runs, axis=0)
         print(f"| {name} | {seconds:.2f} | {least:.2f} | {seconds / least:.1f} |", flush=True)
+    evaluated = shapes[0] + (1 + 2 * model.n_components_) * shapes[1]
+    least = np.median([bare(evaluated, dtype=torch.float64) for _ in range(5)])
+    print(
+        f"| the same, by its own products | {seconds:.2f} | {least:.2f} | {seconds / least:.1f} |"
+    )
 
 
 def memory_of(method):
     """The most that a method takes besides X, in sizes of X; in a process of its own."""
     import psutil
 
-    X = curved(1_000_000, 50)
+    X = curved(1_000_000, 50).astype(np.float64)
     AutoencoderTransformer(8, max_iter=1, random_state=0).fit(X[:2000])
     model = AutoencoderTransformer(8, max_iter=1, random_state=0)
     if method != "fit":

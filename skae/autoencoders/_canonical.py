@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from skae.nn import CodeMap, CodeOrder, Tensors, slopes
 from skae.training import to_tensor
 
-PROBES = 2**15
+PROBES = 2**13
 """Decoder evaluations, rows times components, that the average pull-back metric is worth."""
 
 

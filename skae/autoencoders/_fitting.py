@@ -27,6 +27,7 @@ from skae.training import (
     Training,
     explained,
     generator,
+    rows_to_tensor,
     to_tensor,
     trained,
 )
@@ -199,7 +200,7 @@ class Fitting:
             None if part is None else to_tensor(part[rows], device=where["device"])
             for part in (self.whole.known, self.weights)
         )
-        return Rows(to_tensor(self.X[rows], **where), known, weights)
+        return Rows(rows_to_tensor(self.X, rows, **where), known, weights)
 
     @property
     def learns(self) -> bool:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from skae.autoencoders._canonical import CodeAxes
 from skae.nn import Autoencoder
-from skae.training import map_rows
+from skae.training import map_rows, rows_at_once, slices
 
-MAX_CELLS = 2**26
-"""Of the codes that axes are found by, and of the pairs that a density is: 512 MiB."""
+MAX_CELLS = 2**24
+"""Of the codes that axes are found by, and of the pairs that a density is: 128 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ class Reading:
     @cached_property
     def total_variance(self) -> float:
         """Summed over the features."""
-        return float(self.X.var(axis=0, ddof=min(1, len(self.X) - 1)).sum())
+        mean, parts = self.X.mean(axis=0), slices(len(self.X), rows_at_once(self.X.shape[1]))
+        squares = sum(float(np.square(self.X[part] - mean).sum()) for part in parts)
+        return squares / max(1, len(self.X) - 1)
 
     @cached_property
     def Z(self) -> np.ndarray:

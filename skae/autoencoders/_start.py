@@ -91,7 +91,8 @@ class Units(NamedTuple):
         departure = np.subtract(X / largest, first, dtype=np.float64)
         mean = mean_of(departure, weights)
         location = first + mean
-        variance = mean_of(np.square(departure - mean), weights)
+        departure -= mean
+        variance = mean_of(np.square(departure, out=departure), weights)
         spread = float(np.sqrt(variance.mean()))
         rounding = 10 * float(limits.eps) * float(np.abs(location).max())
         varies = spread > rounding and spread * largest > float(limits.tiny)

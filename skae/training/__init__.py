@@ -1,6 +1,13 @@
 """The loop, and the border between arrays and tensors: torch and numpy."""
 
-from skae.training._batches import map_rows, rows_at_once, standardized, to_numpy, to_tensor
+from skae.training._batches import (
+    map_rows,
+    rows_at_once,
+    rows_to_tensor,
+    standardized,
+    to_numpy,
+    to_tensor,
+)
 from skae.training._checkpoint import Checkpoint, CheckpointFile
 from skae.training._device import foreign_randomness, generator, plain_torch, resolve_device
 from skae.training._labels import LabelledRows
@@ -34,6 +41,7 @@ __all__ = [
     "plain_torch",
     "resolve_device",
     "rows_at_once",
+    "rows_to_tensor",
     "slices",
     "standardized",
     "to_numpy",

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from skae.training._memory import Portion
 
-CHUNK = 2**22
-"""Cells that are on their way at once: 32 MiB of float64, whatever the size of the table."""
+CHUNK = 2**18
+"""Cells that are on their way at once: 2 MiB of float64, which caches hold."""
 
 
 def rows_at_once(n_features: int) -> int:
@@ -50,6 +50,35 @@ def to_tensor(
         A copy, shaped like the array.
     """
     return torch.as_tensor(np.array(array, order="C"), dtype=dtype, device=device)
+
+
+def rows_to_tensor(
+    X: np.ndarray, rows: np.ndarray, *, dtype: torch.dtype, device: torch.device | str
+) -> Tensor:
+    """The way in for some of the rows of a table, without another copy of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        All rows.
+    rows : ndarray of int, of shape (n,)
+        Which ones.
+    dtype : torch.dtype
+        The tensor's.
+    device : torch.device or str
+        Where it lives.
+
+    Returns
+    -------
+    tensor : Tensor of shape (n, n_features)
+        Shares no memory with X.
+    """
+    tensor = torch.empty((len(rows), X.shape[1]), dtype=dtype, device=device)
+    step = rows_at_once(X.shape[1])
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        tensor[some] = torch.from_numpy(X[rows[some]])
+    return tensor
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -5,7 +5,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skae.training import _batches, map_rows, standardized, to_numpy, to_tensor
+from skae.training import (
+    _batches,
+    map_rows,
+    rows_to_tensor,
+    standardized,
+    to_numpy,
+    to_tensor,
+)
 
 
 def test_a_tensor_shares_no_memory_with_its_array():
@@ -42,3 +49,14 @@ def test_rows_are_computed_in_the_dtype_that_is_asked_for():
 def test_a_large_offset_does_no_harm():
     X = (1e8 + np.arange(6.0).reshape(3, 2)).astype(np.float64)
     assert_array_equal(standardized(X, X.mean(axis=0), 1.0)[:, 0], [-2, 0, 2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_some_rows_become_a_tensor_of_their_own(dtype, monkeypatch):
+    monkeypatch.setattr("skae.training._batches.CHUNK", 7)
+    X = np.random.default_rng(0).normal(size=(20, 3))[::-1]
+    rows = np.array([3, 1, 19, 1, 0])
+    tensor = rows_to_tensor(X, rows, dtype=dtype, device="cpu")
+    assert torch.equal(tensor, torch.as_tensor(X[rows], dtype=dtype))
+    tensor.zero_()
+    assert (X[rows] != 0).all()
