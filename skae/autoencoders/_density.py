@@ -294,9 +294,9 @@ def share_in_span(J: np.ndarray) -> np.ndarray:
         In [0, 1].
     """
     # of products, which are small: many times as fast as singular values
-    squared, U = np.linalg.eigh(J @ J.mT)
+    squared, U = np.linalg.eigh(J @ J.swapaxes(1, 2))
     there = squared > 1e-14 * squared.max(initial=0.0)
-    basis = U.mT @ J / np.sqrt(np.where(there, squared, np.inf))[..., None]
+    basis = U.swapaxes(1, 2) @ J / np.sqrt(np.where(there, squared, np.inf))[..., None]
     return np.square(basis).sum(axis=1)
 
 

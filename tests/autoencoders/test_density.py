@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
-from skae.autoencoders._density import DENSITIES, code_density, residual_variance
+from skae.autoencoders._density import (
+    DENSITIES,
+    code_density,
+    residual_variance,
+    share_in_span,
+)
 
 
 def describe(X, n_components):
@@ -108,3 +114,14 @@ def test_it_is_finite_without_variance(kind):
 def test_residual_variance_counts_the_dimensions_left():
     assert residual_variance(np.ones(11), (11, 5), 3) == 11 / 10 / 2
     assert residual_variance(np.ones(11), (11, 3), 3) == 0
+
+
+def test_the_share_of_axes_in_a_span_is_the_projections_diagonal():
+    rng = np.random.default_rng(0)
+    J = rng.normal(size=(4, 3, 6))
+    J[1, 2] = J[1, 0] - 2 * J[1, 1]  # a plane
+    J[2] = 0
+    shares = share_in_span(J)
+    for vectors, share in zip(J, shares, strict=True):
+        assert_allclose(share, np.diag(np.linalg.pinv(vectors) @ vectors), atol=1e-12)
+    assert_allclose(shares.sum(axis=1), [3, 2, 0, 3])
