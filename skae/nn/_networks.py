@@ -23,9 +23,18 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
 }
 
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation of numbers whose squares may overflow: it does not depend on the unit."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = torch.finfo(x.dtype).max ** 0.25
+        return super().forward(x / (x.detach().abs().amax(dim=-1, keepdim=True) / large).clamp(1))
+
+
 NORMALIZATIONS: dict[str | None, Callable] = {
     None: lambda width, device: nn.Identity(),
-    "layer": nn.LayerNorm,
+    "layer": LayerNorm,
     "batch": nn.BatchNorm1d,
 }
 

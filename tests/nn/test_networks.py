@@ -6,6 +6,7 @@ from torch import nn
 
 from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders
 from skae.nn._layers import dropout, linear
+from skae.nn._networks import NORMALIZATIONS
 
 PLAIN = {
     "hidden_layer_sizes": (6, 5),
@@ -139,3 +140,13 @@ def test_a_coder_adds_its_paths(x):
     rng = torch.Generator().manual_seed(0)
     path, network = linear(4, 2, rng=rng), make(linear_path=False).encoder.network
     torch.testing.assert_close(Coder(path, network)(x), path(x) + network(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_layer_normalisation_does_not_depend_on_the_unit(dtype):
+    norm = NORMALIZATIONS["layer"](4, device="cpu").to(dtype)
+    x = torch.tensor([[1.0, -2.0, 3.0, 0.5]], dtype=dtype) * 2.0**40
+    plain = torch.nn.LayerNorm(4, dtype=dtype)
+    assert torch.equal(norm(x / 2.0**40), plain(x / 2.0**40))
+    huge = x * 2.0 ** (60 if dtype == torch.float32 else 800)
+    torch.testing.assert_close(norm(huge), norm(x))
