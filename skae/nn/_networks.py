@@ -24,12 +24,15 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+LARGE = 2.0**30
+"""Numbers up to this are normalised as they are; their squares are far from overflowing."""
+
+
 class LayerNorm(nn.LayerNorm):
     """Layer normalisation of numbers whose squares may overflow: it does not depend on the unit."""
 
     def forward(self, x: Tensor) -> Tensor:
-        large = torch.finfo(x.dtype).max ** 0.25
-        return super().forward(x / (x.detach().abs().amax(dim=-1, keepdim=True) / large).clamp(1))
+        return super().forward(x / (x.detach().abs().amax(dim=-1, keepdim=True) / LARGE).clamp(1))
 
 
 NORMALIZATIONS: dict[str | None, Callable] = {
