@@ -3,7 +3,7 @@
     python benchmarks/speed.py peers [--data DIR] [--tables T ...] [--peers P ...] [--seeds S ...]
     python benchmarks/speed.py products
     python benchmarks/speed.py growth
-    python benchmarks/speed.py use
+    python benchmarks/speed.py use [--rows 1000000]
     python benchmarks/speed.py memory
 
 `peers`: a peer's fit, with its defaults, and the held-out R2 at its end; then skae's fits, each
@@ -246,7 +246,7 @@ def growth(arguments):
 
 
 def use(arguments):
-    X = curved(1_000_000, 50)
+    X = curved(arguments.rows, 50)
     model = AutoencoderTransformer(8, max_iter=2, random_state=0).fit(X[:20_000])
     coders = [model.module_.autoencoder.encoder, model.module_.autoencoder.decoder]
     shapes = [[tuple(p.shape) for p in coder.parameters() if p.ndim == 2] for coder in coders]
@@ -323,6 +323,7 @@ def main():
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of use")
     parser.add_argument("--method")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
