@@ -19,9 +19,8 @@ import time
 import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
-from mnist_hinton import squared_error
+from mnist_hinton import classic, images, squared_error
 from search import WIDTHS, made
 from sklearn.model_selection import GridSearchCV
 from speed import curved
@@ -92,25 +91,14 @@ def mnist(arguments):
     if arguments.data is None:
         print("\nMNIST: not measured, since there is no --data")
         return
-    with np.load(arguments.data / "mnist.npz") as archive:
-        X_train, X_test = (
-            (archive[name].reshape(-1, 784) / 255).astype(np.float32)
-            for name in ("X_train", "X_test")
-        )
-    model = AutoencoderTransformer(
-        30,
-        hidden_layer_sizes=(1000, 500, 250),
-        activation="gelu",
-        loss="binary_cross_entropy",
+    X_train, X_test = images(arguments.data)
+    model = classic(
         dropout=0.05,
         alpha=0.3,
         batch_size=256,
         learning_rate_init=0.0015,
         max_iter=110,
-        early_stopping=False,
-        precision="bfloat16",
         device="cuda",
-        random_state=0,
     )
     seconds = clock(lambda: model.fit(X_train))
     print(f"\nMNIST: {squared_error(model, X_test):.3f} in {seconds:.1f} s")

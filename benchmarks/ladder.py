@@ -1,9 +1,10 @@
 """How well are digits told apart by a few labels? MNIST, with most training images unlabelled.
 
 Test error of `LadderAutoencoder`, and of what scikit-learn has: logistic regression on the labelled
-images alone and on the first 50 principal components of all, label spreading along neighbours, and
-self-training. The settings of each that are searched for are chosen on the test images, so that the
-table says the best that each can do; the ladder's are the same for all numbers of labels.
+images alone, and, on the first 50 principal components of all, label spreading along neighbours and
+self-training. Settings are chosen on the test images, so that the table says the best that each can
+do: those of scikit-learn here, from a few each; the ladder's by hand beforehand, and they are the
+same for all numbers of labels.
 
     python benchmarks/ladder.py --data DIR [--rows 20000] [--labels 100 1000] [--seeds 1]
 """

@@ -22,6 +22,29 @@ def squared_error(model, X):
     return float(np.square(model.inverse_transform(model.transform(X)) - X).sum(axis=1).mean())
 
 
+def images(folder):
+    """Training and test images, pixels in [0, 1]."""
+    with np.load(folder / "mnist.npz") as archive:
+        return [
+            (archive[name].reshape(-1, 784) / 255).astype(np.float32)
+            for name in ("X_train", "X_test")
+        ]
+
+
+def classic(**settings):
+    """The autoencoder, with what the command line does not say."""
+    return AutoencoderTransformer(
+        30,
+        hidden_layer_sizes=(1000, 500, 250),
+        activation="gelu",
+        loss="binary_cross_entropy",
+        early_stopping=False,
+        precision="bfloat16",
+        random_state=0,
+        **settings,
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -36,25 +59,14 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    with np.load(arguments.data / "mnist.npz") as archive:
-        X_train, X_test = (
-            (archive[name].reshape(-1, 784) / 255).astype(np.float32)
-            for name in ("X_train", "X_test")
-        )
+    X_train, X_test = images(arguments.data)
     print(f"PCA: test {squared_error(PCA(30, random_state=0).fit(X_train), X_test):.3f}")
-    model = AutoencoderTransformer(
-        30,
-        hidden_layer_sizes=(1000, 500, 250),
-        activation="gelu",
-        loss="binary_cross_entropy",
+    model = classic(
         dropout=arguments.dropout,
         alpha=arguments.alpha,
         batch_size=arguments.batch_size,
         learning_rate_init=arguments.rate,
         max_iter=arguments.epochs,
-        early_stopping=False,
-        precision="bfloat16",
-        random_state=0,
         verbose=1,
     )
     start = time.perf_counter()

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skae.nn._layers import dropout, linear, without
+from skae.nn._layers import LayerNorm, dropout, linear, without
 
 WIDTH = 32
 """Of the token of a cell."""
@@ -65,7 +65,7 @@ class FeatureTransformer(nn.Module):
         self.own, self.direction = tokens(n_features), tokens(n_features)
         self.hidden, self.code = tokens(1), tokens(1)
         self.blocks = nn.ModuleList(Block(WIDTH, dropout, rng) for _ in range(depth))
-        self.norm = nn.LayerNorm(WIDTH, dtype=torch.float64, device="cpu")
+        self.norm = LayerNorm(WIDTH, dtype=torch.float64, device="cpu")
         self.head = linear(WIDTH, n_outputs, rng=rng)
         if silent:
             nn.init.zeros_(self.head.weight)
@@ -95,7 +95,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, dropout: float, rng: Generator):
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width, device="cpu") for _ in range(2)).double()
+        self.norms = nn.ModuleList(LayerNorm(width, device="cpu") for _ in range(2)).double()
         self.read, self.write = linear(width, 3 * width, rng=rng), linear(width, width, rng=rng)
         self.up, self.down = linear(width, 2 * width, rng=rng), linear(2 * width, width, rng=rng)
         self.dropout = dropout

@@ -1,4 +1,4 @@
-"""Layers: affine maps, their transposes, shortcuts past them, dropout."""
+"""Layers: affine maps, their transposes, shortcuts past them, normalisation, dropout."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -87,6 +87,17 @@ class TransposedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.layer.weight.T, self.bias)
+
+
+LARGE = 2.0**30
+"""Numbers up to this are normalised as they are; their squares are far from overflowing."""
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation of numbers whose squares may overflow: it does not depend on the unit."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x / (x.detach().abs().amax(dim=-1, keepdim=True) / LARGE).clamp(1))
 
 
 def dropout(x: Tensor, rate: float, rng: Generator | None) -> Tensor:

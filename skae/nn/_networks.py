@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skae.nn._attention import FeatureTransformer
-from skae.nn._layers import TransposedLinear, dropout, joins, linear, without
+from skae.nn._layers import LayerNorm, TransposedLinear, dropout, joins, linear, without
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -22,18 +22,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "logistic": nn.Sigmoid,
     "identity": nn.Identity,
 }
-
-
-LARGE = 2.0**30
-"""Numbers up to this are normalised as they are; their squares are far from overflowing."""
-
-
-class LayerNorm(nn.LayerNorm):
-    """Layer normalisation of numbers whose squares may overflow: it does not depend on the unit."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x / (x.detach().abs().amax(dim=-1, keepdim=True) / LARGE).clamp(1))
-
 
 NORMALIZATIONS: dict[str | None, Callable] = {
     None: lambda width, device: nn.Identity(),

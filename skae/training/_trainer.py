@@ -282,5 +282,8 @@ class Trainer:
         return self.batch_size * sum(p.numel() for p in module.parameters())
 
     def _players(self, turns: Sequence[Turn]) -> list[Player]:
+        owned = [parameter for turn in turns for parameter in turn.parameters]
+        if len(set(owned)) < len(owned):
+            raise ValueError("A parameter moves in two turns of a phase; give each its own.")
         solver = partial(SOLVERS[self.solver], lr=self.learning_rate_init, momentum=self.momentum)
         return [Player(turn, solver, self.alpha) for turn in turns]

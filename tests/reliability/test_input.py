@@ -177,3 +177,10 @@ def test_one_cell_like_no_other_does_not_spoil_the_rest(blobs):
     X = with_cell(blobs, 1e12)
     model = tiny(AutoencoderTransformer, 2).fit(X)
     assert_allclose(model.inverse_transform(model.transform(X))[3, 1], 1e12)
+
+
+@pytest.mark.parametrize("settings", [{"normalization": "layer"}, {"architecture": "transformer"}])
+def test_squares_of_what_is_normalised_do_not_overflow(settings, blobs):
+    model = tiny(AutoencoderTransformer, **settings).fit(blobs)
+    scores = model.score_samples(np.outer([1e2, 1e100, 1e200], np.ones(4)))
+    assert np.isfinite(scores[:2]).all() and (np.diff(scores) < 0).all()

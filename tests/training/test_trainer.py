@@ -265,3 +265,9 @@ def test_a_divergence_lowers_the_rate_until_the_loss_stays_finite(x):
     record = run(module, x, 2, learning_rate_init=5.0)
     assert record.divergences == 1 and record.ended == ""
     assert 0 < module.a < 2
+
+
+def test_no_two_turns_of_a_phase_share_a_parameter(x):
+    with pytest.raises(ValueError, match="two turns of a phase"):
+        run(TwoPlayers([["a", "a"]]), x)
+    run(TwoPlayers([["a"], ["a"]]), x, 2)
