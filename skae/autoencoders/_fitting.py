@@ -130,7 +130,7 @@ class Fitting:
         n_rows = min(FINE * len(X), max(len(X), MAX_CELLS // X.shape[1]))
         return X[expanded(self.weights, n_rows)]
 
-    def start(self, rows: np.ndarray | slice, n_components: int) -> Autoencoder:
+    def start(self, rows: np.ndarray, n_components: int) -> Autoencoder:
         """An untrained module: the best linear one for some rows, if that is where it starts."""
         module = self.build(self.architecture(n_components), generator(self.seed)).eval()
         if self.linear_start is not None:
@@ -140,9 +140,9 @@ class Fitting:
 
     def _linear_parts(self, linear_start, rows, n_components: int, module) -> Iterable[np.ndarray]:
         def found(width: int) -> Any:
-            X: Any = self.start_rows(self._others(np.arange(len(self.X))[rows]))
+            X: Any = self.start_rows(self._others(rows))
             if X is None:
-                X = self.X[rows]
+                X = self._of(rows)
             if self.weights is not None:
                 X = self.unweighted(X, self.weights[rows])
             return linear_start(X, width, module, self.random_state)
@@ -182,8 +182,12 @@ class Fitting:
 
     def _judge(self, train: np.ndarray, test: np.ndarray, **where: Any) -> HeldOut:
         weights = None if self.weights is None else self.weights[train]
-        mean = to_tensor(mean_of(self.X[train], weights), **where)
+        mean = to_tensor(mean_of(self._of(train), weights), **where)
         return HeldOut(self._rows(test, **where), mean, self.seed)
+
+    def _of(self, rows: np.ndarray) -> np.ndarray:
+        """Some of the rows, and without a copy if it is all of them."""
+        return self.X if np.array_equal(rows, np.arange(len(self.X))) else self.X[rows]
 
     def _others(self, rows: np.ndarray) -> np.ndarray:
         """The rows that some are not."""
@@ -282,11 +286,11 @@ class Fitting:
         at_once = max(1, AT_ONCE // self.X.size)
         for some in (splits[i : i + at_once] for i in range(0, len(splits), at_once)):
             modules = [deepcopy(module) or self.start(train, n_components) for train, _ in some]
-            trainings = [
-                self._training(candidate, *split, observer=watching)
-                for candidate, split in zip(modules, some, strict=True)
-            ]
-            records += yield from trained(modules, trainings)
+            each = zip(modules, some, strict=True)
+            records += yield from trained(
+                modules,
+                [self._training(candidate, *split, observer=watching) for candidate, split in each],
+            )
             for candidate, split in zip(modules, some, strict=True):
                 reconstructions.append(self._reconstruction(candidate, *split))
             if records[-1].ended == "interrupted":

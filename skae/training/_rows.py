@@ -7,6 +7,9 @@ from math import ceil
 import torch
 from torch import Generator, Tensor
 
+AT_ONCE = 2**22
+"""Cells that are gathered at once: enough that it is rarely done, few beside a large table's."""
+
 Batch = tuple[Tensor, Tensor | None]
 """Rows of shape (n, n_features), and the weights of their cells, shaped alike; None is 1."""
 
@@ -53,13 +56,17 @@ class Rows:
         order = torch.randperm(len(self), generator=rng, device=self.device)
         if self.weights is not None:
             order = visits(self.weights, rng)[order]
-        n_batches = ceil(len(self) / batch_size)
-        x = self.x[order].tensor_split(n_batches)
-        if self.known is None:
-            yield from ((batch, None) for batch in x)
-        else:
-            known = self.known[order].to(self.x.dtype).tensor_split(n_batches)
-            yield from zip(x, known, strict=True)
+        batches = order.tensor_split(ceil(len(self) / batch_size))
+        n_at_once = max(1, AT_ONCE // (batch_size * self.x.shape[1]))
+        for i in range(0, len(batches), n_at_once):
+            lengths = [len(rows) for rows in batches[i : i + n_at_once]]
+            some = torch.cat(batches[i : i + n_at_once])
+            x = self.x[some].split(lengths)
+            if self.known is None:
+                yield from ((batch, None) for batch in x)
+            else:
+                known = self.known[some].to(self.x.dtype).split(lengths)
+                yield from zip(x, known, strict=True)
 
 
 def visits(weights: Tensor, rng: Generator) -> Tensor:

@@ -291,7 +291,6 @@ def alone(steps: Steps[Result]) -> Result:
     records: Any = None
     while True:
         try:
-            trainings = steps.send(records)
+            records = train_all(steps.send(records))  # trainings under a name would keep their rows
         except StopIteration as end:
             return end.value
-        records = train_all(trainings)
