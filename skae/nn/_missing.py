@@ -66,7 +66,7 @@ class GaussianFill(Tensors):
 
     def forward(self, x: Tensor) -> Tensor:
         """Rows with their missing cells, which are NaN, filled in."""
-        rows = x.isnan().any(dim=1)
+        rows = incomplete(x)
         if not rows.any():
             return x
         some = x[rows].double()
@@ -76,7 +76,7 @@ class GaussianFill(Tensors):
 
     def draw(self, x: Tensor, rng: Generator) -> Tensor:
         """The same with cells drawn from what they may be: completed rows vary as whole ones do."""
-        rows = x.isnan().any(dim=1)
+        rows = incomplete(x)
         if not rows.any():
             return x
         some, W = x[rows].double(), self.loadings.double()
@@ -121,8 +121,7 @@ class GaussianFill(Tensors):
         with x completed by the mean, as far as p is this Gaussian; elsewhere it is Laplace's
         approximation to the integral over what is missing.
         """
-        missing = x.isnan()
-        rows = missing.any(dim=1)
+        rows, missing = incomplete(x), x.isnan()
         volume = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         if not rows.any():
             return volume
@@ -131,6 +130,14 @@ class GaussianFill(Tensors):
         gain = log_det_of(whole.precision_root) - log_det_of(self.factors(some).precision_root)
         cells = (2 * pi * self.noise.double()).log() * missing[rows]
         return volume.index_put((rows,), 0.5 * (gain + cells.sum(dim=1)))
+
+
+def incomplete(x: Tensor) -> Tensor:
+    """Which rows have missing cells: their sums are NaN.
+
+    So may be those of whole rows that overflow; to complete one of these changes nothing.
+    """
+    return x.sum(dim=1).isnan()
 
 
 def log_det_of(root: Tensor) -> Tensor:

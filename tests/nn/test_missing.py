@@ -89,6 +89,14 @@ def test_rows_without_gaps_are_the_same_tensor():
     assert (fill.log_volume(x) == 0).all()
 
 
+def test_whole_rows_whose_sum_overflows_stay_as_they_are():
+    rows = [[1e308, 1e308, 1, 2, 3], [torch.inf, -torch.inf, 1, 2, 3], [NAN, 1, 2, 3, 4]]
+    x = torch.tensor(rows, dtype=torch.float64)
+    assert x.sum(dim=1).isnan().tolist() == [False, True, True]
+    filled = fill_of()[0](x)
+    assert torch.equal(filled[:2], x[:2]) and filled[2].isfinite().all()
+
+
 def test_rows_do_not_depend_on_their_company():
     fill, *_ = fill_of()
     x = torch.from_numpy(np.vstack([row_with(gaps) for gaps in [*GAPS, []]]))
