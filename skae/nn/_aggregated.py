@@ -171,7 +171,7 @@ class AdversarialAutoencoder(PriorAutoencoder):
             z = self.encode(seen, rng)
             if self.trim > 0:  # what does not teach the coders does not teach their adversary
                 z = z[self.teaching(self.compare(self.output(z, rng), x, weight))]
-        drawn = PRIORS[self.prior](z.shape, rng).to(z.dtype)
+        drawn = PRIORS[self.prior](z.shape, rng).to(z)
         both = torch.cat([z, drawn]).requires_grad_()
         odds = self.discriminator(both)[:, 0]
         of_rows, of_prior = odds.chunk(2)

@@ -116,4 +116,4 @@ def to_prior(z: Tensor, prior: str, rng: Generator) -> Tensor:
     """
     some = z[:: -(-len(z) // MAX_ROWS)]
     some = some.to(torch.promote_types(some.dtype, torch.float32))
-    return squared_mmd(some, PRIORS[prior](some.shape, rng).to(some.dtype))
+    return squared_mmd(some, PRIORS[prior](some.shape, rng).to(some))

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from skae.training._batches import to_numpy, to_tensor
 from skae.training._rows import Batch, visits
@@ -94,9 +93,14 @@ class StreamedRows:
         return counts
 
     def _tensors(self, rows: np.ndarray) -> Batch:
-        where: Any = {"dtype": self.dtype, "device": self.device}
         x, known = self.prepare(rows)
-        return to_tensor(x, **where), None if known is None else to_tensor(known, **where)
+        return self._sent(x), None if known is None else self._sent(known)
+
+    def _sent(self, array: np.ndarray) -> Tensor:
+        tensor = to_tensor(array, dtype=self.dtype)
+        if self.device.type == "cuda":  # copies from pinned memory go on beside the steps
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
 
 
 def joined(batches: list[Batch]) -> Batch:
