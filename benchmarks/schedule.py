@@ -1,9 +1,9 @@
 """Which schedule of training reaches the best held-out R2 for its time?
 
 `AutoencoderTransformer(d // 4)` with its defaults, and with one of them changed: the shape of the
-schedule, its peak, its length, the rows in a step, the solver. "x 2" is twice what "auto" stands for on
-that table. Fewer rows in a step leave the number of steps as it is, unless the length is said to
-change, too. Rows are split 75/25 and standardised by the training rows.
+schedule, its peak, its length, the rows in a step, the solver. "x 2" is twice what "auto" stands
+for on that table. Fewer rows in a step leave the number of steps as it is, unless the length is
+said to change, too. Rows are split 75/25 and standardised by the training rows.
 
     python benchmarks/schedule.py run --data DIR --out results.jsonl [--tables T ...] [--seeds 0]
     python benchmarks/schedule.py report results.jsonl

@@ -61,11 +61,11 @@ class Rows:
         for i in range(0, len(batches), n_at_once):
             lengths = [len(rows) for rows in batches[i : i + n_at_once]]
             some = torch.cat(batches[i : i + n_at_once])
-            x = self.x[some].split(lengths)
+            x = self.x.index_select(0, some).split(lengths)  # five times as fast as x[some]
             if self.known is None:
                 yield from ((batch, None) for batch in x)
             else:
-                known = self.known[some].to(self.x.dtype).split(lengths)
+                known = self.known.index_select(0, some).to(self.x.dtype).split(lengths)
                 yield from zip(x, known, strict=True)
 
 
