@@ -89,7 +89,7 @@ class TestEveryAutoencoder:
     @pytest.mark.parametrize("corruption", CORRUPTIONS)
     def test_sees_through_noise_of_every_kind(self, Estimator, blobs, corruption):
         noise = {"corruption": corruption, "corruption_level": (0.1, 0.3), "emphasis": 0.5}
-        model = tiny(Estimator, early_stopping=False, **noise).fit(blobs)
+        model = tiny(Estimator, max_iter=2, early_stopping=False, **noise).fit(blobs)
         again = clone(model).fit(blobs)
         assert np.isfinite(model.score(blobs))
         assert_array_equal(model.transform(blobs), again.transform(blobs))

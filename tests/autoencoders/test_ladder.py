@@ -32,9 +32,10 @@ BY_DEFINITION = {
         LadderAutoencoder(
             hidden_layer_sizes=(16,),
             classification_weight=1.0,
-            learning_rate_init=0.03,
+            learning_rate_init=0.05,
             early_stopping=False,
-            max_iter=15,
+            batch_size=100,
+            max_iter=12,
             random_state=0,
         )
     ],
@@ -61,7 +62,7 @@ def few(y, n=12):
 @pytest.mark.parametrize("settings", [{}, {"cv": 3}, {"early_stopping": False}, {"whiten": True}])
 def test_with_all_weights_at_zero_it_is_a_denoising_autoencoder(blobs, settings):
     """To the bit, after a whole fit."""
-    settings = {"hidden_layer_sizes": (16, 12), "max_iter": 30, "corruption_level": 0.1} | settings
+    settings = {"hidden_layer_sizes": (8, 6), "max_iter": 10, "corruption_level": 0.1} | settings
     ladder = tiny(LadderAutoencoder, layer_weights=0.0, noise_level=0.0, **settings).fit(blobs)
     plain = tiny(DenoisingAutoencoder, normalization="layer", **settings).fit(blobs)
     assert ladder.best_iter_ > 0
@@ -90,7 +91,7 @@ def test_learns_classes_from_rows_without_labels():
     for c in (0, 1):
         known[np.flatnonzero(y == c)[:8]] = c
     settings = {"hidden_layer_sizes": (32, 32), "corruption_level": 0.2}
-    model = tiny(LadderAutoencoder, **CLASSIFIER | settings | {"max_iter": 80})
+    model = tiny(LadderAutoencoder, **CLASSIFIER | settings | {"max_iter": 40, "learning_rate_init": 0.02})
     assert model.fit(X, known).score(X, y) > 0.9
 
 
@@ -178,7 +179,7 @@ def test_learns_from_parts(iris):
     model = tiny(LadderAutoencoder, learning_rate="constant", learning_rate_init=0.02, **CLASSIFIER)
     model.partial_fit(X[:50], few(y[:50], 2), classes=[0, 1, 2])
     assert_array_equal(model.classes_, [0, 1, 2])
-    for _ in range(30):
+    for _ in range(15):
         model.partial_fit(X[50:100], y[50:100]).partial_fit(X[100:])
     assert model.score(X, y) > 0.75
     with pytest.raises(ValueError, match=r"class 3, but the classes are \[0, 1, 2\]"):
