@@ -91,7 +91,8 @@ def test_learns_classes_from_rows_without_labels():
     for c in (0, 1):
         known[np.flatnonzero(y == c)[:8]] = c
     settings = {"hidden_layer_sizes": (32, 32), "corruption_level": 0.2}
-    model = tiny(LadderAutoencoder, **CLASSIFIER | settings | {"max_iter": 40, "learning_rate_init": 0.02})
+    settings |= {"max_iter": 40, "learning_rate_init": 0.02}
+    model = tiny(LadderAutoencoder, **CLASSIFIER | settings)
     assert model.fit(X, known).score(X, y) > 0.9
 
 

@@ -89,8 +89,9 @@ def test_every_sparsity_reconstructs_and_reads_zeros(signal, sparsity, positive_
 def test_a_higher_charge_makes_fewer_active(signal, sparsity):
     active = [
         (
-            tiny(SparseAutoencoder, 30, sparsity=sparsity, sparsity_weight=weight, max_iter=15)
-            .fit_transform(signal[0][:1000])
+            tiny(
+                SparseAutoencoder, 30, sparsity=sparsity, sparsity_weight=weight, max_iter=15
+            ).fit_transform(signal[0][:1000])
             != 0
         ).mean()
         for weight in (0.01, 1.0)
