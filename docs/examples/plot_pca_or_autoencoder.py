@@ -9,8 +9,8 @@ the codes say about rows that were not seen: the share of their variance that co
 """
 
 # %%
-# The search: one pipeline, two candidates for its last step, three widths each. It keeps none of the
-# pipelines that it fits, so the scorer does, for the picture.
+# The search: one pipeline, two candidates for its last step, three widths each. It keeps none
+# of the pipelines that it fits, so the scorer does, for the picture.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

@@ -82,7 +82,7 @@ class ConvolutionalAutoencoder(BottleneckAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderTransformer, ConvolutionalAutoencoder
     >>> X = load_digits().data
-    >>> model = ConvolutionalAutoencoder(8, image_shape=(8, 8), max_iter=5, refit=False,
+    >>> model = ConvolutionalAutoencoder(8, image_shape=(8, 8), max_iter=10, refit=False,
     ...                                  random_state=0)
     >>> Z = model.fit(X[:1500]).transform(X[1500:])
     >>> Z.shape

@@ -62,7 +62,7 @@ def few(y, n=12):
 @pytest.mark.parametrize("settings", [{}, {"cv": 3}, {"early_stopping": False}, {"whiten": True}])
 def test_with_all_weights_at_zero_it_is_a_denoising_autoencoder(blobs, settings):
     """To the bit, after a whole fit."""
-    settings = {"hidden_layer_sizes": (8, 6), "max_iter": 20, "corruption_level": 0.1} | settings
+    settings = {"hidden_layer_sizes": (16, 12), "max_iter": 30, "corruption_level": 0.1} | settings
     ladder = tiny(LadderAutoencoder, layer_weights=0.0, noise_level=0.0, **settings).fit(blobs)
     plain = tiny(DenoisingAutoencoder, normalization="layer", **settings).fit(blobs)
     assert ladder.best_iter_ > 0
