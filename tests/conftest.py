@@ -1,6 +1,7 @@
 """Data and fast settings that all tests share."""
 
 import os
+from functools import cache
 
 # scikit-learn skips its array API checks without it; scipy reads it when it is first imported
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -36,13 +37,24 @@ def public_estimators():
     return [cls for cls in public if isinstance(cls, type) and issubclass(cls, BaseAutoencoder)]
 
 
-@pytest.fixture
-def blobs():
+def bent_sheet():
     """Sixty rows on a bent sheet in four dimensions."""
     rng = np.random.default_rng(0)
     t = rng.uniform(-2, 2, size=(60, 2))
     X = np.column_stack([t, t[:, 0] ** 2, t[:, 0] * t[:, 1]])
     return X + 0.05 * rng.normal(size=X.shape)
+
+
+@pytest.fixture
+def blobs():
+    """The bent sheet, for a test to do with as it likes."""
+    return bent_sheet()
+
+
+@cache
+def fitted(Estimator):
+    """A tiny fit to the bent sheet, which tests share: to be read or copied, and never changed."""
+    return tiny(Estimator).fit(bent_sheet())
 
 
 @pytest.fixture(scope="session")

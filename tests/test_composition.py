@@ -84,7 +84,7 @@ def test_searches_and_scores(frame, y):
     assert search.fit(frame, y).best_score_ > 0.5
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_workers_give_the_scores_of_a_serial_run(frame, backend):
     search = GridSearchCV(tiny(AutoencoderTransformer), {"n_components": [1, 2]}, cv=2)
     expected = search.fit(frame).cv_results_["mean_test_score"]

@@ -54,7 +54,7 @@ class AdversarialAutoencoder(PriorAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import AdversarialAutoencoder
     >>> X = load_digits().data
-    >>> model = AdversarialAutoencoder(8, max_iter=20, random_state=0).fit(X[:1500])
+    >>> model = AdversarialAutoencoder(8, max_iter=12, random_state=0).fit(X[:1500])
     >>> Z = model.transform(X[:1500])
     >>> bool(abs(Z.mean()) < 0.1), bool(abs(Z.std() - 1) < 0.1)
     (True, True)

@@ -39,7 +39,7 @@ class AutoencoderTransformer(BottleneckAutoencoder):
     >>> from sklearn.decomposition import PCA
     >>> from skae import AutoencoderTransformer
     >>> X = load_digits().data
-    >>> model = AutoencoderTransformer(8, max_iter=20, random_state=0).fit(X[:1500])
+    >>> model = AutoencoderTransformer(8, max_iter=10, random_state=0).fit(X[:1500])
     >>> Z = model.transform(X[1500:])
     >>> Z.shape
     (297, 8)

@@ -66,7 +66,7 @@ class ContractiveAutoencoder(BottleneckAutoencoder):
     >>> def movement(model):
     ...     Z = model.fit(X[:1500]).transform(X[1500:])
     ...     return np.mean((model.transform(X[1500:] + noise) - Z) ** 2)
-    >>> settings = {"n_components": 8, "max_iter": 20, "random_state": 0}
+    >>> settings = {"n_components": 8, "max_iter": 8, "random_state": 0}
     >>> contractive = movement(ContractiveAutoencoder(**settings))
     >>> bool(contractive < movement(AutoencoderTransformer(**settings)))
     True

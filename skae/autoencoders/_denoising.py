@@ -54,7 +54,7 @@ class DenoisingAutoencoder(BottleneckAutoencoder):
     >>> from skae import DenoisingAutoencoder
     >>> X = load_digits().data / 16
     >>> noisy = X + np.random.default_rng(0).normal(scale=0.5, size=X.shape)
-    >>> model = DenoisingAutoencoder(32, corruption_level=0.5, max_iter=20, random_state=0)
+    >>> model = DenoisingAutoencoder(32, corruption_level=0.5, max_iter=10, random_state=0)
     >>> clean = model.fit(X[:1500]).denoise(noisy[1500:])
     >>> error = np.mean((clean - X[1500:]) ** 2)
     >>> bool(error < 0.2 * np.mean((noisy[1500:] - X[1500:]) ** 2))

@@ -119,7 +119,7 @@ class LadderAutoencoder(BottleneckAutoencoder):
     >>> X, y = load_digits(return_X_y=True)
     >>> known = np.full(1500, -1)
     >>> known[:50] = y[:50]
-    >>> settings = {"hidden_layer_sizes": (64, 64), "early_stopping": False, "max_iter": 30}
+    >>> settings = {"hidden_layer_sizes": (64, 64), "early_stopping": False, "max_iter": 15}
     >>> model = LadderAutoencoder(16, classification_weight=0.3, random_state=0, **settings)
     >>> model = model.fit(X[:1500], known)
     >>> model.transform(X[1500:]).shape, model.predict_proba(X[1500:]).shape

@@ -61,7 +61,7 @@ class MaskedAutoencoder(BottleneckAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import MaskedAutoencoder
     >>> X = load_digits().data / 16
-    >>> model = MaskedAutoencoder(32, max_iter=20, random_state=0).fit(X[:1500])
+    >>> model = MaskedAutoencoder(32, max_iter=10, random_state=0).fit(X[:1500])
     >>> X_holes = X[1500:].copy()
     >>> X_holes[np.random.default_rng(0).random(X_holes.shape) < 0.5] = np.nan
     >>> model.transform(X_holes).shape

@@ -115,7 +115,7 @@ class SparseAutoencoder(BaseAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import SparseAutoencoder
     >>> X = load_digits().data
-    >>> model = SparseAutoencoder(128, n_nonzero_coefs=5, sparse_output=True, max_iter=20,
+    >>> model = SparseAutoencoder(128, n_nonzero_coefs=5, sparse_output=True, max_iter=10,
     ...                           random_state=0)
     >>> Z = model.fit(X[:1500]).transform(X[1500:])
     >>> Z.shape, int(Z.nnz / 297)

@@ -60,9 +60,9 @@ class StackedAutoencoder(BottleneckAutoencoder):
     >>> from sklearn.decomposition import PCA
     >>> from skae import StackedAutoencoder
     >>> X = load_digits().data
-    >>> model = StackedAutoencoder(8, max_iter=50, random_state=0)
-    >>> model.fit(X[:1500]).n_iter_  # ten for each of three hidden layers, the code and the whole
-    50
+    >>> model = StackedAutoencoder(8, max_iter=25, random_state=0)
+    >>> model.fit(X[:1500]).n_iter_  # five for each of three hidden layers, the code and the whole
+    25
     >>> error = model.reconstruction_error(X[1500:])
     >>> pca = PCA(8).fit(X[:1500])
     >>> pca_error = ((X[1500:] - pca.inverse_transform(pca.transform(X[1500:]))) ** 2).mean(axis=1)

@@ -107,7 +107,7 @@ class VAETransformer(BaseAutoencoder):
     >>> from sklearn.decomposition import PCA
     >>> from skae import VAETransformer
     >>> X = load_digits().data
-    >>> model = VAETransformer(8, max_iter=20, random_state=0).fit(X[:1500])
+    >>> model = VAETransformer(8, max_iter=10, random_state=0).fit(X[:1500])
     >>> mean, std = model.transform(X[1500:], return_std=True)
     >>> mean.shape, std.shape
     ((297, 8), (297, 8))

@@ -41,7 +41,7 @@ class WassersteinAutoencoder(PriorAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import WassersteinAutoencoder
     >>> X = load_digits().data
-    >>> model = WassersteinAutoencoder(8, max_iter=20, random_state=0).fit(X[:1500])
+    >>> model = WassersteinAutoencoder(8, max_iter=10, random_state=0).fit(X[:1500])
     >>> Z = model.transform(X[:1500])
     >>> bool(abs(Z.mean()) < 0.1), bool(abs(Z.std() - 1) < 0.1)
     (True, True)

@@ -117,7 +117,7 @@ class BottleneckSearchCV(BaseSearchCV):
     >>> from skae import AutoencoderTransformer
     >>> from skae.model_selection import BottleneckSearchCV
     >>> X, _ = load_wine(return_X_y=True)
-    >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0)
+    >>> autoencoder = AutoencoderTransformer(max_iter=10, random_state=0)
     >>> pipeline = make_pipeline(StandardScaler(), autoencoder)
     >>> folds = KFold(3, shuffle=True, random_state=0)
     >>> search = BottleneckSearchCV(pipeline, n_components=(1, 2, 4), cv=folds).fit(X)

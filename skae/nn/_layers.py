@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import skip_init
 
 WEIGHT_INITS: dict[str, Callable] = {
     "xavier": nn.init.xavier_uniform_,
@@ -14,7 +13,14 @@ WEIGHT_INITS: dict[str, Callable] = {
 }
 
 
-class GapLinear(nn.Linear):
+class Linear(nn.Linear):
+    """An affine map whose weights are left to be drawn; torch's own asks the global generator."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
+class GapLinear(Linear):
     r"""An affine map of rows with gaps, which is told where they are.
 
     .. math:: W \bar x + U m + b, \qquad m_j = [x_j \text{ is NaN}], \quad
@@ -61,10 +67,7 @@ def linear(
     layer : nn.Linear
         In float64, on the CPU.
     """
-    kind = GapLinear if gaps else nn.Linear
-    layer = skip_init(kind, n_in, n_out, dtype=torch.float64, device="cpu")
-    if isinstance(layer, GapLinear):
-        nn.init.zeros_(layer.told)
+    layer = (GapLinear if gaps else Linear)(n_in, n_out, dtype=torch.float64, device="cpu")
     WEIGHT_INITS[weight_init](layer.weight, generator=rng)
     nn.init.zeros_(layer.bias)
     return layer

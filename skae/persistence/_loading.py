@@ -50,7 +50,7 @@ def load(path: str | os.PathLike) -> BaseEstimator:
     >>> import numpy as np
     >>> import skae
     >>> X = np.random.default_rng(0).normal(size=(50, 4))
-    >>> model = skae.AutoencoderTransformer(2, random_state=0).fit(X)
+    >>> model = skae.AutoencoderTransformer(2, max_iter=10, random_state=0).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.safetensors")
     ...     model.save(path)

@@ -99,7 +99,7 @@ def to_onnx(
     --------
     >>> import numpy as np, skae
     >>> X = np.random.default_rng(0).normal(size=(50, 4))
-    >>> model = skae.AutoencoderTransformer(2, random_state=0).fit(X)
+    >>> model = skae.AutoencoderTransformer(2, max_iter=10, random_state=0).fit(X)
     >>> graph = skae.onnx.to_onnx(model)
     >>> [value.name for value in graph.graph.input], [value.name for value in graph.graph.output]
     (['X'], ['transform'])

@@ -24,7 +24,7 @@ def register() -> None:
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skl2onnx import to_onnx
     >>> X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
-    >>> model = make_pipeline(StandardScaler(), skae.AutoencoderTransformer(2, random_state=0))
+    >>> model = make_pipeline(StandardScaler(), skae.AutoencoderTransformer(2, max_iter=10))
     >>> skae.onnx.register()
     >>> graph = to_onnx(model.fit(X), X[:1])
     """

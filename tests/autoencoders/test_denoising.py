@@ -76,7 +76,7 @@ def test_a_narrow_start_is_the_best_of_its_rank(clean):
     """Nothing of rank 1 does better on many corrupted rows; PCA does worse."""
     rng = np.random.default_rng(0)
     X = clean * [1, 1, 1, 1, 1, 4]
-    noisy = X + rng.normal(scale=2.0, size=(200, *X.shape))
+    noisy = X + rng.normal(scale=2.0, size=(100, *X.shape))
     model, pca = linear(1, corruption_level=2.0).fit(X), PCA(1).fit(X)
 
     def error(restore):

@@ -17,7 +17,7 @@ from skae.training._player import Player
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("Estimator", public_estimators())
 def test_has_an_entry_an_epoch(Estimator, refit, cv, blobs):
-    model = tiny(Estimator, max_iter=6, refit=refit, cv=cv, learning_rate_init=0.02).fit(blobs)
+    model = tiny(Estimator, max_iter=3, refit=refit, cv=cv, learning_rate_init=0.02).fit(blobs)
     history, n_epochs = model.history_, len(model.loss_curve_)
     assert {"loss", "learning_rate", "gradient_norm", "update_ratio", "validation"} <= set(history)
     for curve in history.values():

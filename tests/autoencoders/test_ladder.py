@@ -32,9 +32,10 @@ BY_DEFINITION = {
         LadderAutoencoder(
             hidden_layer_sizes=(16,),
             classification_weight=1.0,
-            learning_rate_init=0.03,
+            learning_rate_init=0.05,
             early_stopping=False,
-            max_iter=15,
+            batch_size=100,
+            max_iter=12,
             random_state=0,
         )
     ],
@@ -89,9 +90,9 @@ def test_learns_classes_from_rows_without_labels():
     known = np.full(400, -1)
     for c in (0, 1):
         known[np.flatnonzero(y == c)[:8]] = c
-    settings = {"hidden_layer_sizes": (32, 32), "corruption_level": 0.2}
-    model = tiny(LadderAutoencoder, **CLASSIFIER | settings | {"max_iter": 80})
-    assert model.fit(X, known).score(X, y) > 0.9
+    settings = {"hidden_layer_sizes": (32, 32), "corruption_level": 0.2, "max_iter": 40}
+    model = tiny(LadderAutoencoder, **CLASSIFIER | settings)
+    assert model.fit(X, known).score(X, y) > 0.95
 
 
 def test_without_a_classifier_y_is_ignored(blobs):
@@ -178,7 +179,7 @@ def test_learns_from_parts(iris):
     model = tiny(LadderAutoencoder, learning_rate="constant", learning_rate_init=0.02, **CLASSIFIER)
     model.partial_fit(X[:50], few(y[:50], 2), classes=[0, 1, 2])
     assert_array_equal(model.classes_, [0, 1, 2])
-    for _ in range(30):
+    for _ in range(15):
         model.partial_fit(X[50:100], y[50:100]).partial_fit(X[100:])
     assert model.score(X, y) > 0.75
     with pytest.raises(ValueError, match=r"class 3, but the classes are \[0, 1, 2\]"):

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import public_estimators, tiny
+from conftest import fitted, public_estimators, tiny
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.linear_model import Ridge
@@ -37,7 +37,7 @@ def assert_same(tensor, array):
 
 @pytest.mark.parametrize("Estimator", FOLLOWING)
 def test_tensors_give_the_numbers_of_arrays(Estimator, blobs, dispatch):
-    arrays, tensors = tiny(Estimator).fit(blobs), tiny(Estimator).fit(torch.from_numpy(blobs))
+    arrays, tensors = fitted(Estimator), tiny(Estimator).fit(torch.from_numpy(blobs))
     X = torch.from_numpy(blobs)
     assert_same(tensors.mean_, arrays.mean_)
     for method in ("transform", "score_samples", "explain", "reconstruction_error"):

@@ -63,7 +63,7 @@ class TestEveryDensity:
             assert_allclose(method(blobs[:1]), method(blobs)[:1], rtol=1e-9, atol=1e-9)
 
     @pytest.mark.filterwarnings("ignore:Collapse")
-    @pytest.mark.parametrize("max_iter", [0, 3])
+    @pytest.mark.parametrize("max_iter", [0, 1])
     @pytest.mark.parametrize("support_fraction", [0.6, 1.0])
     def test_is_finite_on_tables_that_break_likelihoods(
         self, density, blobs, max_iter, support_fraction

@@ -99,6 +99,13 @@ def forked_after_training(connection, X):
     os.waitpid(pid, 0)
 
 
+def first_of_two_ranks(connection, X):
+    """Fit where torchrun's words for its first process stand, and tell the codes."""
+    os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29512"}
+    connection.send(tiny(AutoencoderTransformer).fit(X).transform(X))
+
+
 def holds(connection, path):
     """Hold a checkpoint as a fit does, until told to let go."""
     with CheckpointFile(path, {}):
@@ -122,7 +129,8 @@ def mapped(connection, path):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    model = tiny(AutoencoderTransformer, max_iter=1, early_stopping=False).fit(X)
+    settings = {"max_iter": 1, "early_stopping": False, "batch_size": 10_000}
+    model = tiny(AutoencoderTransformer, **settings).fit(X)
     done.set()
     watcher.join()
     connection.send((peak[0] - before, model.n_samples_seen_))

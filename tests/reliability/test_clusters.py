@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import children
 import joblib
 import numpy as np
 import pytest
@@ -17,9 +18,7 @@ import os, sys
 import numpy as np
 from skae import AutoencoderTransformer
 
-rank, folder, dies = int(os.environ["RANK"]), sys.argv[1], sys.argv[2] == "dies"
-if dies and rank == 1:
-    sys.exit(3)
+rank, folder = int(os.environ["RANK"]), sys.argv[1]
 X = np.random.default_rng(0).normal(size=(300, 5))
 model = AutoencoderTransformer(2, max_iter=5, early_stopping=False, random_state=0).fit(X)
 part = X[: 200 if rank == 0 else 77]  # shards need not be even
@@ -27,25 +26,21 @@ np.savez(f"{folder}/{rank}.npz", part=model.transform(part), whole=model.transfo
 """
 
 
-def torchrun(folder, *arguments):
-    (folder / "script.py").write_text(SCRIPT)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [sys.executable, *launcher, folder / "script.py", folder, *arguments],
-        timeout=120,
-        capture_output=True,
-    ).returncode
-
-
 def test_every_rank_of_torchrun_fits_the_same(tmp_path):
-    assert torchrun(tmp_path, "lives") == 0
+    (tmp_path / "script.py").write_text(SCRIPT)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *launcher, tmp_path / "script.py", tmp_path]
+    subprocess.run(command, timeout=120, capture_output=True, check=True)
     first, second = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
     assert_array_equal(first["whole"], second["whole"])
     assert_array_equal(second["part"], first["part"][:77])
 
 
-def test_no_rank_waits_for_one_that_died(tmp_path):
-    assert torchrun(tmp_path, "dies") != 0  # and not a timeout
+def test_no_rank_waits_for_one_that_died(blobs):
+    """Nor for one that never lived: the first of two, without a second."""
+    expected = tiny(AutoencoderTransformer).fit(blobs).transform(blobs)
+    with children.child(children.first_of_two_ranks, blobs) as (_, connection):
+        assert_array_equal(children.told(connection), expected)
 
 
 @pytest.mark.filterwarnings("ignore")  # dask's own

@@ -91,9 +91,9 @@ def test_goes_on_to_the_same_bits(case, blobs, path, killed_after):
 
 @pytest.mark.parametrize("Estimator", public_estimators())
 def test_every_autoencoder_goes_on(Estimator, blobs, path, killed_after):
-    settings = {"max_iter": 60, "early_stopping": False, "batch_size": 30}  # atoms die after 50
+    settings = {"max_iter": 31, "early_stopping": False, "batch_size": 30}
     expected = tiny(Estimator, **settings).fit(blobs)
-    killed_after(40)
+    killed_after(28)  # atoms die after 50 steps, and there are two in an epoch
     model = killed(tiny(Estimator, checkpoint=path, **settings), blobs).fit(blobs)
     assert_array_equal(model.transform(blobs), expected.transform(blobs))
 
