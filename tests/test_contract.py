@@ -40,7 +40,7 @@ SETTINGS = [
 @parametrize_with_checks(
     [tiny(Estimator, None, max_iter=2, early_stopping=False) for Estimator in AUTOENCODERS]
     # what these do is the same code in every variant
-    + [DenoisingAutoencoder(max_iter=2, random_state=0)]
+    + [AutoencoderTransformer(max_iter=2, random_state=0)]
     + [tiny(AutoencoderTransformer, 1, **settings) for settings in SETTINGS]
     + [tiny(AutoencoderTransformer, 0.9)],
     xfail_strict=True,
