@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
+from itertools import pairwise
+from math import ceil, isfinite
 from threading import Event
 from typing import Any
 
@@ -201,6 +202,9 @@ def interrupted(training: Training) -> Record:
 def stacks_of(trainings: Sequence[Training]) -> list[list[int]]:
     """Numbers of the trainings that are to be done as one, the longest first.
 
+    Stacks of a kind are equally large, so that threads have as much to do. They do not depend on
+    how many threads there are, and neither do results.
+
     Parameters
     ----------
     trainings : sequence of Training
@@ -218,11 +222,12 @@ def stacks_of(trainings: Sequence[Training]) -> list[list[int]]:
     stacks: list[tuple[int, list[int]]] = []
     for members in kinds.values():
         n_parameters = sum(p.numel() for p in trainings[members[0]].module.parameters())
-        size = max(1, N_PARAMETERS // max(1, n_parameters))
+        n_stacks = min(max(1, ceil(len(members) * n_parameters / N_PARAMETERS)), len(members))
         # a stack goes on as long as its longest member
         members = sorted(members, key=lambda i: -length_of(trainings[i]))
-        for start in range(0, len(members), size):
-            part = members[start : start + size]
+        ends = [i * len(members) // n_stacks for i in range(n_stacks + 1)]
+        for start, stop in pairwise(ends):
+            part = members[start:stop]
             stacks.append((length_of(trainings[part[0]]) * n_parameters * len(part), part))
     return [part for _, part in sorted(stacks, key=lambda stack: -stack[0])]
 

@@ -156,7 +156,14 @@ def test_long_trainings_come_first_and_beside_each_other(monkeypatch):
     lengths = [1, 9, 2, 8, None]
     trainings = [training(0, n_epochs=10, length=length) for length in lengths]
     assert sum(p.numel() for p in trainings[0].module.parameters()) == 77
-    assert stacks_of(trainings) == [[4, 1], [3, 2], [0]]
+    stacks = stacks_of(trainings)
+    assert stacks == [[1, 3], [4], [2, 0]]
+
+
+@pytest.mark.parametrize(("n_trainings", "sizes"), [(4, [4]), (5, [3, 2]), (9, [3, 3, 3])])
+def test_stacks_are_equally_large(monkeypatch, n_trainings, sizes):
+    monkeypatch.setattr("skae.training._stack.N_PARAMETERS", 4 * 77)
+    assert sorted(map(len, stacks_of([training(0)] * n_trainings)), reverse=True) == sizes
 
 
 def test_threads_change_nothing(monkeypatch):
