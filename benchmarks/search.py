@@ -83,7 +83,7 @@ def run(args):
             if (name, search_name, args.max_iter, args.n_jobs) in done:
                 continue
             make, seed = SEARCHES[search_name]
-            search = make(seed, args, WIDTHS[name])
+            search = make(seed, args, args.widths or WIDTHS[name])
             begun = time.perf_counter(), time.process_time()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -140,6 +140,7 @@ def main():
     parser.add_argument("--data", type=Path, default=Path("."))
     parser.add_argument("--tables", nargs="*", default=list(WIDTHS))
     parser.add_argument("--searches", nargs="*", default=list(SEARCHES))
+    parser.add_argument("--widths", nargs="*", type=int, help="other than all eight of a table")
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument(
         "--max-iter", type=lambda text: text if text == "auto" else int(text), default="auto"
