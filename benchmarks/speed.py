@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py peers [--data DIR] [--tables T ...] [--peers P ...] [--seeds S ...]
     python benchmarks/speed.py products
-    python benchmarks/speed.py growth
+    python benchmarks/speed.py growth [--seeds S ...]
     python benchmarks/speed.py use [--rows 1000000]
     python benchmarks/speed.py memory
 
@@ -237,7 +237,7 @@ def growth(arguments):
             seconds = np.median(
                 [
                     timed(lambda X=X, s=s: AutoencoderTransformer(8, random_state=s).fit(X))[0]
-                    for s in range(3)
+                    for s in arguments.seeds
                 ]
             )
             times = "" if before is None else f"{seconds / before:.2f}"
