@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import islice
 from math import ceil, isfinite
 from threading import Event
 from typing import Any
@@ -16,7 +16,7 @@ from skae.nn import Stack
 from skae.training._device import generator
 from skae.training._rows import Batch, Rows
 from skae.training._stopping import Record
-from skae.training._trainer import Observer
+from skae.training._trainer import Observer, shares
 from skae.training._training import Result, Steps, Training
 
 N_PARAMETERS = 2**19
@@ -225,9 +225,9 @@ def stacks_of(trainings: Sequence[Training]) -> list[list[int]]:
         n_stacks = min(max(1, ceil(len(members) * n_parameters / N_PARAMETERS)), len(members))
         # a stack goes on as long as its longest member
         members = sorted(members, key=lambda i: -length_of(trainings[i]))
-        ends = [i * len(members) // n_stacks for i in range(n_stacks + 1)]
-        for start, stop in pairwise(ends):
-            part = members[start:stop]
+        left = iter(members)
+        for size in shares(len(members), n_stacks):
+            part = list(islice(left, size))
             stacks.append((length_of(trainings[part[0]]) * n_parameters * len(part), part))
     return [part for _, part in sorted(stacks, key=lambda stack: -stack[0])]
 

@@ -79,9 +79,9 @@ class Observer:
         return False
 
 
-def shares(n_epochs: int, n_phases: int) -> list[int]:
-    """How many epochs each phase gets: as many, or the last ones one more."""
-    ends = [i * n_epochs // n_phases for i in range(n_phases + 1)]
+def shares(n: int, n_parts: int) -> list[int]:
+    """How many of n things each part gets, such as phases epochs: as many, or some one more."""
+    ends = [i * n // n_parts for i in range(n_parts + 1)]
     return [stop - start for start, stop in pairwise(ends)]
 
 

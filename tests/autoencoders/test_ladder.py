@@ -79,8 +79,8 @@ def test_starts_where_the_denoiser_starts(blobs):
     assert_allclose(ladder.transform(blobs), plain.transform(blobs))
 
 
-def test_learns_classes_from_rows_without_labels():
-    """Two bows that a straight line cannot part, and six labels."""
+def test_learns_classes_from_a_few_labels():
+    """Two bows that a straight line cannot part, and sixteen labels."""
     rng = np.random.default_rng(0)
     y = rng.integers(2, size=400)
     angle = np.pi * (rng.random(400) + y)

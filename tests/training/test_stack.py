@@ -156,8 +156,7 @@ def test_long_trainings_come_first_and_beside_each_other(monkeypatch):
     lengths = [1, 9, 2, 8, None]
     trainings = [training(0, n_epochs=10, length=length) for length in lengths]
     assert sum(p.numel() for p in trainings[0].module.parameters()) == 77
-    stacks = stacks_of(trainings)
-    assert stacks == [[1, 3], [4], [2, 0]]
+    assert stacks_of(trainings) == [[1, 3], [4], [2, 0]]
 
 
 @pytest.mark.parametrize(("n_trainings", "sizes"), [(4, [4]), (5, [3, 2]), (9, [3, 3, 3])])
