@@ -46,7 +46,7 @@ from skae.autoencoders._start import Units
 from skae.autoencoders._streaming import refuse_lazy, source_of
 from skae.autoencoders._table import Table, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
-from skae.nn import RECONSTRUCTIONS, Canonical
+from skae.nn import RECONSTRUCTIONS, Canonical, without_silent_networks
 from skae.training import (
     Checkpoint,
     Steps,
@@ -243,7 +243,7 @@ class BaseAutoencoder(
         module, record, squared_unit = fitted.module, fitted.record, units.squared_scale
         history = history_of(fitted)
         reading = Reading(
-            module=module,
+            module=without_silent_networks(module),
             X=fitting.described,
             n_components=architecture["coders"]["n_components"],
             axes_of=partial(self._axes, whiten=self.whiten),

@@ -29,6 +29,7 @@ from skae.nn._networks import (
     DenseNetwork,
     ForeignNetwork,
     coders,
+    without_silent_networks,
 )
 from skae.nn._perceptual import PerceptualError
 from skae.nn._priors import PRIORS
@@ -103,4 +104,5 @@ __all__ = [
     "shares_along_path",
     "slopes",
     "widens",
+    "without_silent_networks",
 ]

@@ -140,6 +140,34 @@ class Coder(nn.Module):
             return self.network(x, rng)
         return self.path(x) + self.network(x, rng)
 
+    @property
+    def silent(self) -> bool:
+        """Whether the network says nothing yet, so that the path is all there is."""
+        if self.path is None or not isinstance(self.network, DenseNetwork):
+            return False
+        return not any(p.any() for p in self.network.layers[-1].parameters())
+
+
+def without_silent_networks(module: nn.Module) -> Any:
+    """The same function in fewer operations.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With any number of coders.
+
+    Returns
+    -------
+    module : nn.Module
+        A copy whose coders lack the networks that say nothing; the same if there are none.
+    """
+    if not any(isinstance(part, Coder) and part.silent for part in module.modules()):
+        return module
+    module = deepcopy(module)
+    for part in [part for part in module.modules() if isinstance(part, Coder) and part.silent]:
+        part.network = None
+    return module
+
 
 def coders(
     n_features: int,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders
+from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders, without_silent_networks
 from skae.nn._layers import dropout, linear
 from skae.nn._networks import NORMALIZATIONS
 
@@ -78,6 +78,19 @@ def test_a_silent_network_still_gets_gradients(tied_weights, x):
     sum(module.loss(x, torch.Generator()).values()).backward()
     assert any(p.grad.abs().max() > 0 for p in module.encoder.network.parameters())
     assert any(p.grad.abs().max() > 0 for p in module.decoder.network.parameters())
+
+
+@pytest.mark.parametrize("tied_weights", [False, True])
+def test_silent_networks_are_left_out_and_others_are_not(tied_weights, x):
+    module = make(tied_weights=tied_weights)
+    short, z = without_silent_networks(module), module.encode(x)
+    assert torch.equal(short.encode(x), z) and torch.equal(short.decode(z), module.decode(z))
+    assert short.encoder.network is None and module.encoder.network is not None
+    assert (short.decoder.network is None) is not tied_weights  # which ends in the encoder's first
+    with torch.no_grad():
+        for coder in (module.encoder, module.decoder):
+            coder.network.layers[-1].bias[0] = 1.0
+    assert without_silent_networks(module) is module
 
 
 def test_tied_layers_share_their_weights():
