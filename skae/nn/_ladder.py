@@ -188,10 +188,10 @@ class LadderAutoencoder(Autoencoder):
 
     def climb(self, x: Tensor, rng: Generator | None = None) -> Climbed:
         """Go up through the encoder; with `rng`, with noise and dropout at hidden layers."""
-        if self.depth == 0:
+        network, h, layers = self.encoder.network, x, []
+        if self.depth == 0 or network is None:  # it is None where it is left out as silent
             code = self.encoder(x, rng)
             return Climbed([], code, code)
-        network, h, layers = self.encoder.network, x, []
         for layer, norm, join in zip(network.layers, network.norms, network.joins, strict=False):
             z = norm(layer(h))
             if rng is not None and self.noise_level > 0:
