@@ -12,6 +12,9 @@ from skae.nn._tensors import Tensors
 STEP = 1e-4
 """Of differences, as a share of a direction."""
 
+CODES_AT_ONCE = 512
+"""Codes that are decoded together: fewer leave a product of matrices waiting for its weights."""
+
 
 def slopes(decode: Callable, z: Any, directions: Any) -> list:
     r"""Derivatives of a decoder along some directions, by central differences.
@@ -33,12 +36,16 @@ def slopes(decode: Callable, z: Any, directions: Any) -> list:
     J : list of arrays or Tensors of shape (n, n_features)
         :math:`\partial_t\, g(z + t\,u)` at :math:`t = 0` for each direction u.
     """
-    if torch.compiler.is_exporting():  # a graph of one evaluation, not one for each direction
-        steps = STEP * directions[:, None]
-        values = decode(torch.cat([z + steps, z - steps]).flatten(0, 1))
-        ahead, behind = values.reshape(2, len(directions), -1, values.shape[1])
-        return list((ahead - behind) / (2 * STEP))
-    return [(decode(z + STEP * u) - decode(z - STEP * u)) / (2 * STEP) for u in directions]
+    # an exported graph has one evaluation, whatever the number of codes and of directions
+    exporting = torch.compiler.is_exporting()
+    at_once = len(directions) if exporting else max(1, CODES_AT_ONCE // len(z))
+    J: list = []
+    for start in range(0, len(directions), at_once):
+        steps = STEP * directions[start : start + at_once, None]
+        ahead, behind = (decode((z + s).reshape(-1, z.shape[1])) for s in (steps, -steps))
+        rise = ((ahead - behind) / (2 * STEP)).reshape(len(steps), -1, ahead.shape[1])
+        J += list(rise)
+    return J
 
 
 def log_det(A: Tensor) -> Tensor:

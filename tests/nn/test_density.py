@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
 from skae.nn import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.nn._density import CODES_AT_ONCE
 
 DOUBLE = torch.float64
 
@@ -38,6 +40,15 @@ def test_slopes_of_a_nonlinear_decoder():
     )
     torch.testing.assert_close(J[0], torch.stack([z[:, 0].cos(), z[:, 1]], dim=1))
     torch.testing.assert_close(J[1], torch.stack([0 * z[:, 0], z[:, 0]], dim=1))
+
+
+@pytest.mark.parametrize("n", [1, 100, CODES_AT_ONCE, CODES_AT_ONCE + 1])
+def test_slopes_along_many_directions_at_once_are_those_along_each(n):
+    z, directions = normal((n, 12), (12, 12))
+    decode = torch.nn.Sequential(torch.nn.Linear(12, 5), torch.nn.Tanh()).double()
+    with torch.no_grad():
+        each = [slopes(decode, z, u[None])[0] for u in directions]
+        torch.testing.assert_close(slopes(decode, z, directions), each, rtol=0, atol=1e-9)
 
 
 def test_with_a_linear_decoder_it_is_the_gaussian_of_the_rows():
