@@ -46,6 +46,7 @@ from skae.autoencoders._start import Units
 from skae.autoencoders._streaming import refuse_lazy, source_of
 from skae.autoencoders._table import Table, no_rows
 from skae.autoencoders._warnings import warn_of_idleness, warn_of_run
+from skae.autoencoders._width import narrowest
 from skae.nn import RECONSTRUCTIONS, Canonical, without_silent_networks
 from skae.training import (
     Checkpoint,
@@ -220,7 +221,7 @@ class BaseAutoencoder(
                     f"min(n_samples, n_features)={most}; pass at most that, or None to keep all."
                 )
             return int(self.n_components)
-        return (yield from fitting.narrowest(self.n_components, limit))
+        return (yield from narrowest(fitting, self.n_components, limit))
 
     def _previous(self, n_features: int) -> Canonical | None:
         """The module that a warm start goes on from."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skae.nn import Autoencoder
-from skae.training import Record, explained
+from skae.training import HeldOut, Record, explained
 
 
 class Fitted(NamedTuple):
@@ -29,6 +29,8 @@ class Fitted(NamedTuple):
         Errors of the best reconstructions of held-out rows, and of always saying the mean.
     errors : list of float
         Mean held-out errors behind the scores, in nats per row.
+    solved : bool
+        Whether the decoder's last maps are those of least squares, as held-out rows gain by it.
     """
 
     module: Autoencoder
@@ -37,6 +39,7 @@ class Fitted(NamedTuple):
     best: int
     reconstruction: tuple[Tensor, ...] = ()
     errors: Sequence[float] = ()
+    solved: bool = False
 
     @classmethod
     def so_far(cls, module: Autoencoder, record: Record) -> "Fitted":
@@ -68,7 +71,23 @@ def best_length(records: list[Record]) -> tuple[int, list[float], list[float]]:
     baseline = torch.cat(worst) if worst else None
     scores = [explained(row, baseline) for row in errors]
     best = max(range(length), key=scores.__getitem__)
-    gains = errors[0] - errors[best]
-    if gains.mean() <= gains.std(correction=0) / sqrt(len(gains)):
+    if not gains(errors[0], errors[best]):
         best = 0
     return best, scores, errors.mean(dim=1).tolist()
+
+
+def gains(before: Tensor, after: Tensor) -> bool:
+    """Whether errors of rows fall by more than the standard error of their mean difference."""
+    gain = before - after
+    return bool(gain.mean() > gain.std(correction=0) / sqrt(len(gain)))
+
+
+def pooled_errors(judges: Sequence[HeldOut], modules: Sequence[Autoencoder]) -> Tensor:
+    """Errors of all judges' rows, each of another module, one after the other."""
+    each = zip(judges, modules, strict=True)
+    return torch.cat([judge.errors(module) for judge, module in each])
+
+
+def reconstruction_errors(module: Autoencoder, judge: HeldOut) -> tuple[Tensor, Tensor]:
+    """Errors of a module's reconstructions, and of always saying the mean."""
+    return judge.reconstruction_errors(module), judge.reconstruction_errors(module, judge.mean)

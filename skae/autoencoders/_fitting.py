@@ -10,12 +10,19 @@ import numpy as np
 import torch
 from torch import Generator
 
-from skae.autoencoders._fitted import Fitted, best_length
+from skae.autoencoders._fitted import (
+    Fitted,
+    best_length,
+    gains,
+    pooled_errors,
+    reconstruction_errors,
+)
 from skae.autoencoders._missing import Whole
 from skae.autoencoders._reading import MAX_CELLS
 from skae.autoencoders._sharing import Sharing
+from skae.autoencoders._solution import solution
 from skae.autoencoders._table import expanded, mean_of
-from skae.nn import Autoencoder, ForeignNetwork, embed, widens
+from skae.nn import Autoencoder, ForeignNetwork, embed, ends_in_least_squares, widens
 from skae.training import (
     Checkpoint,
     HeldOut,
@@ -25,7 +32,6 @@ from skae.training import (
     Steps,
     Trainer,
     Training,
-    explained,
     generator,
     rows_to_tensor,
     to_tensor,
@@ -153,32 +159,9 @@ class Fitting:
         axes = shared.once("start", rows, lambda: found(shared.widest))
         return axes.narrowed(n_components)
 
-    def narrowest(self, share: float, widest: int) -> Steps[int]:
-        """The least width of a code, up to some other, that explains a share of the variance."""
-        low, high = 1, widest
-        while low < high:  # a wider code explains more, so halving finds the least
-            middle = (low + high) // 2
-            if (yield from self.explained(middle)) >= share:
-                high = middle
-            else:
-                low = middle + 1
-        return low
-
-    def explained(self, n_components: int) -> Steps[float]:
-        """Share of the variance that a code of some width explains, held out if possible."""
-        if self.learns and self.hold_out:
-            found, reconstruction = (yield from self.search(n_components)), None
-        else:
-            found, rows = (yield from self.fit(n_components)), np.arange(len(self.X))
-            reconstruction = self._reconstruction(found.module, rows, rows)
-        if found.record is not None and found.record.ended == "interrupted":
-            raise KeyboardInterrupt  # half of a search for a width is none
-        return explained(*(reconstruction or found.reconstruction))
-
-    def _reconstruction(self, module: Autoencoder, train: np.ndarray, test: np.ndarray):
-        """Errors of a module's reconstructions of some rows, and of the mean of others."""
-        judge = self._judge(train, test, dtype=torch.float64, device=torch.device("cpu"))
-        return judge.reconstruction_errors(module), judge.reconstruction_errors(module, judge.mean)
+    def exact_judge(self, train: np.ndarray, test: np.ndarray) -> HeldOut:
+        """Some rows to judge a module by that has learnt from others, in its own precision."""
+        return self._judge(train, test, dtype=torch.float64, device=torch.device("cpu"))
 
     def _judge(self, train: np.ndarray, test: np.ndarray, **where: Any) -> HeldOut:
         weights = None if self.weights is None else self.weights[train]
@@ -237,7 +220,7 @@ class Fitting:
         rows = np.arange(len(self.X))
         scores: list[float] = []
         errors: Sequence[float] = ()
-        length = instead = None
+        length, instead, solved = None, None, False
         if self.learns and self.hold_out:
             found = yield from self.search(n_components, module, None if self.refits else observer)
             interrupted = found.record is not None and found.record.ended == "interrupted"
@@ -246,6 +229,7 @@ class Fitting:
             if found.best == 0:  # all rows make a better start than some
                 return found._replace(module=module or self.start(rows, n_components))
             scores, errors, length = found.scores, found.errors, found.best
+            solved = found.solved
             instead = found if self.holds_out_a_share else None
         module = module or self.start(rows, n_components)
         if not self.learns:
@@ -254,6 +238,8 @@ class Fitting:
             module, rows, rows[:0], n_epochs=length, observer=observer, instead=instead
         )
         (record,) = yield from trained([module], [training])
+        if solved and record.ended != "interrupted":
+            module = self._solution(module, rows)
         return Fitted(module, record, scores, record.best, errors=errors)
 
     def search(
@@ -280,26 +266,40 @@ class Fitting:
             number of epochs is 0.
         """
         records: list[Record] = []
-        reconstructions = []
+        modules: list[Autoencoder] = []
         splits = self._splits(np.arange(len(self.X)), fold=module is None)
         watching = observer or self.search_observer
         at_once = max(1, AT_ONCE // self.X.size)
         for some in (splits[i : i + at_once] for i in range(0, len(splits), at_once)):
-            modules = [deepcopy(module) or self.start(train, n_components) for train, _ in some]
-            each = zip(modules, some, strict=True)
+            new = [deepcopy(module) or self.start(train, n_components) for train, _ in some]
+            each = zip(new, some, strict=True)
             records += yield from trained(
-                modules,
+                new,
                 [self._training(candidate, *split, observer=watching) for candidate, split in each],
             )
-            for candidate, split in zip(modules, some, strict=True):
-                reconstructions.append(self._reconstruction(candidate, *split))
+            modules += new
             if records[-1].ended == "interrupted":
                 break
         best, scores, errors = best_length(records)
-        if len(splits) > 1 and records[-1].ended == "interrupted":
+        interrupted = records[-1].ended == "interrupted"
+        if len(splits) > 1 and interrupted:
             best = 0
-        pooled = tuple(torch.cat(errors) for errors in zip(*reconstructions, strict=True))
-        return Fitted(modules[-1], records[-1], scores, best, pooled, errors)
+        judges = [self.exact_judge(*split) for split in splits[: len(modules)]]
+        solved = False
+        if best > 0 and not interrupted and self._has_solution(modules[0]):
+            each = zip(modules, splits, strict=True)
+            others = [self._solution(module, train) for module, (train, _) in each]
+            solved = gains(pooled_errors(judges, modules), pooled_errors(judges, others))
+            modules = others if solved else modules
+        pooled = map(reconstruction_errors, modules, judges)
+        reconstruction = tuple(torch.cat(part) for part in zip(*pooled, strict=True))
+        return Fitted(modules[-1], records[-1], scores, best, reconstruction, errors, solved)
+
+    def _has_solution(self, module: Autoencoder) -> bool:
+        return self.whole.known is None and ends_in_least_squares(module)
+
+    def _solution(self, module: Autoencoder, rows: np.ndarray) -> Autoencoder:
+        return solution(module, self.X, rows, weights=self.weights, seed=self.seed)
 
     @property
     def refits(self) -> bool:

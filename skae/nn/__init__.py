@@ -15,6 +15,7 @@ from skae.nn._corruptions import CORRUPTIONS, Corruption
 from skae.nn._density import GaussianDensity, SpikeAndSlabDensity, slopes
 from skae.nn._ladder import LadderAutoencoder, LadderCanonical
 from skae.nn._layers import WEIGHT_INITS
+from skae.nn._least_squares import ends_in_least_squares, with_least_squares
 from skae.nn._likelihoods import LIKELIHOODS
 from skae.nn._losses import RECONSTRUCTIONS, Reconstruction
 from skae.nn._masked import GapCanonical, MaskedAutoencoder
@@ -98,11 +99,13 @@ __all__ = [
     "convolutional_coders",
     "discriminator",
     "embed",
+    "ends_in_least_squares",
     "extract",
     "likeness",
     "recurrent_coders",
     "shares_along_path",
     "slopes",
     "widens",
+    "with_least_squares",
     "without_silent_networks",
 ]

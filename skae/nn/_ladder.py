@@ -162,6 +162,11 @@ class LadderAutoencoder(Autoencoder):
         self.laterals = nn.ModuleList(map(Lateral, widths if any(layer_weights) else []))
 
     @property
+    def squares(self) -> bool:  # type: ignore[override]
+        """Whether there is nothing to it but the code's way."""
+        return len(self.laterals) == 0 and self.classes is None
+
+    @property
     def depth(self) -> int:
         """How many hidden layers there are."""
         return len(self.layer_weights) - 1

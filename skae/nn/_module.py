@@ -67,6 +67,8 @@ class Autoencoder(nn.Module):
         The share of training that is done; the trainer sets it before every step.
     is_likelihood : bool
         Whether `error` is a negative log-likelihood: it has no natural zero then.
+    squares : bool
+        Whether the loss is, but for what does not depend on the decoder, that of reconstructions.
     stacks : bool
         Whether many of a kind can be trained as one, by `torch.func.vmap`: a loss may neither ask
         for a number that is not there yet nor change buffers.
@@ -74,6 +76,7 @@ class Autoencoder(nn.Module):
 
     progress = 1.0
     is_likelihood = False
+    squares = True
     stacks = True
 
     def __init__(

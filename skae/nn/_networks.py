@@ -67,10 +67,13 @@ class DenseNetwork(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, rng: Generator | None = None) -> Tensor:
-        *hidden, last = self.layers
-        for parts in zip(hidden, self.norms, self.joins, strict=True):
+        return self.layers[-1](self.hidden(x, rng))
+
+    def hidden(self, x: Tensor, rng: Generator | None = None) -> Tensor:
+        """What the last layer is shown, of shape (n, width)."""
+        for parts in zip(self.layers[:-1], self.norms, self.joins, strict=True):
             x = self._hidden(*parts, x, rng)
-        return last(x)
+        return x
 
     def layer(self, i: int, x: Tensor, rng: Generator | None = None) -> Tensor:
         """What the layer of some number, with all that follows it, makes of its input."""

@@ -158,6 +158,7 @@ class SparseAutoencoder(Autoencoder):
         return SPARSITIES[self.sparsity](self, x, rng, weight)
 
     couples_rows = True  # at the least in what counts as dead
+    squares = False  # atoms have length 1
     stacks = False  # which atoms these are, and how many, is asked in every step
 
     @property

@@ -81,6 +81,7 @@ class VariationalAutoencoder(Autoencoder):
     """
 
     is_likelihood = True
+    squares = False  # the likelihood has a scale
     reader: Tensor
     offset: Tensor
     loadings: Tensor

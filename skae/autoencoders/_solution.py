@@ -1,0 +1,42 @@
+"""The last step of a fit: the decoder's last maps in closed form."""
+
+import numpy as np
+
+from skae.nn import Autoencoder, with_least_squares
+from skae.training import generator, rows_at_once, slices, to_tensor
+
+
+def solution(
+    module: Autoencoder,
+    X: np.ndarray,
+    rows: np.ndarray,
+    *,
+    weights: np.ndarray | None,
+    seed: int,
+) -> Autoencoder:
+    """A copy of a module with the last maps that are the best for some rows.
+
+    Parameters
+    ----------
+    module : Autoencoder
+        See `with_least_squares`.
+    X : ndarray of shape (n_samples, n_features)
+        All rows, in the module's units, without gaps.
+    rows : ndarray of int
+        Which ones.
+    weights : ndarray of shape (n_samples,) or None
+        Of all rows.
+    seed : int
+        Of the corruption.
+
+    Returns
+    -------
+    module : Autoencoder
+        In float64, on the CPU.
+    """
+    parts = (rows[part] for part in slices(len(rows), rows_at_once(X.shape[1])))
+    batches = (
+        (to_tensor(X[part]), None if weights is None else to_tensor(weights[part]))
+        for part in parts
+    )
+    return with_least_squares(module, batches, generator(seed))
