@@ -299,7 +299,8 @@ class Fitting:
         return self.whole.known is None and ends_in_least_squares(module)
 
     def _solution(self, module: Autoencoder, rows: np.ndarray) -> Autoencoder:
-        return solution(module, self.X, rows, weights=self.weights, seed=self.seed)
+        how = {"batch_size": self.trainer.batch_size, "seed": self.seed}
+        return solution(module, self.X, rows, weights=self.weights, **how)
 
     @property
     def refits(self) -> bool:

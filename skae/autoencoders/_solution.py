@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae.nn import Autoencoder, with_least_squares
-from skae.training import generator, rows_at_once, slices, to_tensor
+from skae.training import generator, slices, to_tensor
 
 
 def solution(
@@ -12,6 +12,7 @@ def solution(
     rows: np.ndarray,
     *,
     weights: np.ndarray | None,
+    batch_size: int,
     seed: int,
 ) -> Autoencoder:
     """A copy of a module with the last maps that are the best for some rows.
@@ -26,6 +27,8 @@ def solution(
         Which ones.
     weights : ndarray of shape (n_samples,) or None
         Of all rows.
+    batch_size : int
+        Rows that are corrupted at a time, as in training: some corruption is drawn once for them.
     seed : int
         Of the corruption.
 
@@ -34,7 +37,7 @@ def solution(
     module : Autoencoder
         In float64, on the CPU.
     """
-    parts = (rows[part] for part in slices(len(rows), rows_at_once(X.shape[1])))
+    parts = (rows[part] for part in slices(len(rows), batch_size))
     batches = (
         (to_tensor(X[part]), None if weights is None else to_tensor(weights[part]))
         for part in parts

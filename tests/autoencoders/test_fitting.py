@@ -8,6 +8,7 @@ import torch
 from conftest import tiny
 
 from skae import AutoencoderTransformer
+from skae.autoencoders import _fitting
 from skae.autoencoders._fitted import best_length
 from skae.autoencoders._sizes import (
     batch_rows,
@@ -100,3 +101,41 @@ def test_the_start_is_that_of_all_rows_where_training_does_not_help():
         assert model.best_iter_ == 0
         np.testing.assert_allclose(model.mean_, X.mean(axis=0))
         np.testing.assert_allclose(model.transform(X).mean(axis=0), 0, atol=1e-12)
+
+
+def waves():
+    """Six hundred rows on a surface that three epochs do not suffice for."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(600, 2))
+    features = np.hstack([z, np.sin(2 * z), z**2 - 1])
+    return features @ rng.normal(size=(6, 8)) + 0.1 * rng.normal(size=(600, 8))
+
+
+@pytest.mark.parametrize("settings", [{}, {"refit": False}, {"cv": 3}])
+def test_the_last_maps_are_solved_where_held_out_rows_gain_by_it(settings, monkeypatch):
+    X = waves()
+
+    def fit():
+        model = tiny(AutoencoderTransformer, hidden_layer_sizes=(32,), **settings).fit(X[:400])
+        return model, model.reconstruction_error(X[400:]).mean()
+
+    solved, error = fit()
+    monkeypatch.setattr(_fitting, "ends_in_least_squares", lambda module: False)
+    trained, more = fit()
+    assert error < 0.95 * more
+    assert solved.best_iter_ == trained.best_iter_ > 0
+    assert solved.validation_scores_ == trained.validation_scores_  # after epochs, not solutions
+
+
+def test_last_maps_that_held_out_rows_do_not_gain_by_are_not_taken(monkeypatch):
+    honest, X = _fitting.solution, waves()
+    others = np.random.default_rng(0).permuted(X, axis=0)
+    model = tiny(AutoencoderTransformer, max_iter=10)
+    monkeypatch.setattr(
+        _fitting, "solution", lambda module, X, *rows, **how: honest(module, others, *rows, **how)
+    )
+    spoilt = model.fit(X).transform(X), model.inverse_transform(model.transform(X))
+    monkeypatch.setattr(_fitting, "ends_in_least_squares", lambda module: False)
+    assert model.fit(X).best_iter_ > 0
+    np.testing.assert_array_equal(spoilt[0], model.transform(X))
+    np.testing.assert_array_equal(spoilt[1], model.inverse_transform(model.transform(X)))
