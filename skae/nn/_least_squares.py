@@ -70,7 +70,9 @@ def with_least_squares(
     """
     module = deepcopy(module).eval()
     path, network = module.decoder.path, module.decoder.network
-    gram, moments, n_rows = torch.zeros(()), torch.zeros(()), 0
+    gram: Any = 0.0
+    moments: Any = 0.0
+    n_rows = 0
     for x, weight in batches:
         z = module.encode(module.corrupt(x, rng)[0])
         h = network.hidden(z)
@@ -80,8 +82,9 @@ def with_least_squares(
         moments = moments + counted.T @ (x - module.output(z))
         n_rows += len(x)
     ridge = PSEUDO_ROWS / (n_rows * len(gram)) * gram.trace()
+    gram.diagonal().add_(ridge)
     # solve_ex, as what is not finite is for held-out rows to find out
-    change = torch.linalg.solve_ex(gram + ridge * torch.eye(len(gram)).to(gram), moments).result
+    change = torch.linalg.solve_ex(gram, moments).result
     last = network.layers[-1]
     along_path, along_network, offset = change.split(
         [len(change) - last.in_features - 1, last.in_features, 1]

@@ -20,7 +20,7 @@ def shapes():
 
 
 def test_knowing_neighbours_helps_with_fewer_weights(shapes):
-    settings = {"max_iter": 30, "cv": None, "refit": False, "random_state": 0}
+    settings = {"max_iter": 60, "cv": None, "refit": False, "random_state": 0}
     models = [
         ConvolutionalAutoencoder(4, image_shape=(12, 11), channels=(8, 16), **settings),
         AutoencoderTransformer(4, hidden_layer_sizes=(24,), **settings),
