@@ -171,6 +171,7 @@ class Parameters:
     validation_scores_ : list of float
         Share of the held-out variance (or of the loss, if that is not the squared error) explained
         after each epoch of the run, or runs, that chose their number; the first is the start's.
+        What follows training in closed form is not in them.
     history_ : dict of str to ndarray of shape (n_epochs,), float64
         What happened in each epoch of the last run. "loss" is `loss_curve_`, followed by its terms
         if it has several; "validation" the error of held-out rows, in its units, in the run or runs
