@@ -7,7 +7,6 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from skae.autoencoders._canonical import CodeAxes
 from skae.nn import Autoencoder
@@ -50,13 +49,20 @@ class Reading:
         width = max(self.X.shape[1], self.n_components)
         return partial(map_rows, device="cpu", dtype=np.dtype(np.float64), width=width)
 
-    def _residual(self, x: Tensor) -> Tensor:
-        return x - self.module.decode(self.module.encode(x))
+    def _codes(self, rows: slice) -> np.ndarray:
+        """The module's codes of some rows, which are found once for all if there is room."""
+        if len(self.Z) == len(self.X):
+            return self.Z[rows]
+        return self.map(self.module.encode, self.X[rows])
+
+    def _residuals(self, rows: slice) -> np.ndarray:
+        return self.X[rows] - self.map(self.module.decode, self._codes(rows))
 
     @cached_property
     def squared_residual(self) -> np.ndarray:
         """Squared distance of each row from its reconstruction, of shape (n_samples,)."""
-        return self.map(lambda x: self._residual(x).square().sum(dim=1), self.X)
+        parts = slices(len(self.X), rows_at_once(self.X.shape[1]))
+        return np.concatenate([np.square(self._residuals(part)).sum(axis=1) for part in parts])
 
     @cached_property
     def total_variance(self) -> float:
@@ -91,19 +97,22 @@ class Reading:
         return self.axes.std * self.unit
 
     @property
+    def _some(self) -> slice:
+        n_cells = len(self.X) * (self.X.shape[1] + self.n_components)
+        return slice(None, None, ceil(n_cells / MAX_CELLS))
+
+    @property
     def some_rows(self) -> np.ndarray:
         """As many rows, at even distances, as a density can be fitted to."""
-        n_cells = len(self.X) * (self.X.shape[1] + self.n_components)
-        return self.X[:: ceil(n_cells / MAX_CELLS)]
+        return self.X[self._some]
 
     def codes(self) -> np.ndarray:
         """Of some rows, over their standard deviations."""
-        Z = self.map(lambda x: self.code_map(self.module.encode(x)), self.some_rows)
-        return Z / self.code_std
+        return self.map(self.code_map, self._codes(self._some)) / self.code_std
 
     def residuals(self) -> np.ndarray:
         """Of the same rows."""
-        return self.map(self._residual, self.some_rows)
+        return self._residuals(self._some)
 
     def decode(self, W: np.ndarray) -> np.ndarray:
         """Rows for codes over their standard deviations."""

@@ -73,19 +73,21 @@ def with_least_squares(
     gram: Any = 0.0
     moments: Any = 0.0
     n_rows = 0
+    last, shown = network.layers[-1], []
+    hook = last.register_forward_pre_hook(lambda layer, inputs: shown.extend(inputs))
     for x, weight in batches:
         z = module.encode(module.corrupt(x, rng)[0])
-        h = network.hidden(z)
+        residual, h = x - module.output(z), shown.pop()
         read = torch.hstack([z if path is not None else z[:, :0], h, h.new_ones(len(h), 1)])
         counted = read if weight is None else read * weight[:, None]
         gram = gram + counted.T @ read
-        moments = moments + counted.T @ (x - module.output(z))
+        moments = moments + counted.T @ residual
         n_rows += len(x)
+    hook.remove()
     ridge = PSEUDO_ROWS / (n_rows * len(gram)) * gram.trace()
     gram.diagonal().add_(ridge)
     # solve_ex, as what is not finite is for held-out rows to find out
     change = torch.linalg.solve_ex(gram, moments).result
-    last = network.layers[-1]
     along_path, along_network, offset = change.split(
         [len(change) - last.in_features - 1, last.in_features, 1]
     )
