@@ -8,7 +8,7 @@ import torch
 from conftest import tiny
 
 from skae import AutoencoderTransformer
-from skae.autoencoders import _fitting
+from skae.autoencoders import _fitting, _solution
 from skae.autoencoders._fitted import best_length
 from skae.autoencoders._sizes import (
     batch_rows,
@@ -139,3 +139,16 @@ def test_last_maps_that_held_out_rows_do_not_gain_by_are_not_taken(monkeypatch):
     assert model.fit(X).best_iter_ > 0
     np.testing.assert_array_equal(spoilt[0], model.transform(X))
     np.testing.assert_array_equal(spoilt[1], model.inverse_transform(model.transform(X)))
+
+
+def test_of_very_many_rows_some_are_enough(monkeypatch):
+    seen = []
+    monkeypatch.setattr(_solution, "ENOUGH_ROWS", 100)
+    monkeypatch.setattr(
+        _solution, "with_least_squares", lambda m, batches, rng: seen.extend(batches)
+    )
+    X, rows = np.arange(700.0).reshape(350, 2), np.arange(0, 350, 2)
+    _solution.solution(None, X, rows, weights=X[:, 0], batch_size=32, seed=0)
+    np.testing.assert_array_equal(torch.cat([x for x, _ in seen]), X[::4])
+    np.testing.assert_array_equal(torch.cat([weight for _, weight in seen]), X[::4, 0])
+    assert max(len(x) for x, _ in seen) <= 32
