@@ -171,7 +171,9 @@ class Canonical(nn.Module):
         z = self.code(x, y)
         w = self.code_map(z) / density.code_std
 
-        def decode(w: Tensor) -> Tensor:
-            return self.autoencoder.decode(self.code_map.undo(w * density.code_std))
+        def jacobian() -> Tensor:
+            steps = torch.diag(density.code_std)
+            directions = self.code_map.undo(steps) - self.code_map.undo(torch.zeros_like(steps))
+            return self.autoencoder.slopes(z, directions)
 
-        return density(w, y - self.autoencoder.decode(z), decode) + self.log_volume(x)
+        return density(w, y - self.autoencoder.decode(z), jacobian) + self.log_volume(x)

@@ -103,10 +103,13 @@ class GaussianDensity(Tensors):
 
     @property
     def width(self) -> int:
-        """Numbers that a row takes on the way: those of the Jacobian."""
-        return len(self.code_std) * self.residual_covariance.shape[-1]
+        """Numbers that a row takes on the way: of the Jacobian's, a quarter.
 
-    def forward(self, w: Tensor, r: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+        To count all would leave products of matrices a handful of rows to wait for weights with.
+        """
+        return max(1, len(self.code_std) * self.residual_covariance.shape[-1] // 4)
+
+    def forward(self, w: Tensor, r: Tensor, jacobian: Callable[[], Tensor]) -> Tensor:
         """Log-density of rows.
 
         Parameters
@@ -115,8 +118,8 @@ class GaussianDensity(Tensors):
             Codes over their standard deviations.
         r : Tensor of shape (n, n_features)
             Rows less their reconstructions.
-        decode : callable of codes
-            Reconstructions in the same units.
+        jacobian : callable
+            Gives the derivatives of reconstructions by w, of shape (n, n_components, n_features).
 
         Returns
         -------
@@ -127,7 +130,7 @@ class GaussianDensity(Tensors):
             torch.eye(w.shape[1], dtype=w.dtype, device=w.device),
             self.residual_covariance,
         )
-        J, floor = torch.stack(slopes(decode, w, identity), dim=1), self.floor * identity
+        J, floor = jacobian(), self.floor * identity
         if R.ndim == 1:
             white, spread = (lambda pair: pair * self.whitener), (J * R) @ J.mT
             share = R.mean()
@@ -178,7 +181,7 @@ class SpikeAndSlabDensity(Tensors):
         """Numbers that a row takes on the way."""
         return len(self.code_std)
 
-    def forward(self, w: Tensor, r: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(self, w: Tensor, r: Tensor, jacobian: Callable[[], Tensor]) -> Tensor:
         """Log-density of rows; see `GaussianDensity.forward`."""
         log_volume = (2 * pi * self.noise_variance).log()
         slab = self.share.log() - (2 * self.size * self.length).log() + 0.5 * log_volume

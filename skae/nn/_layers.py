@@ -88,8 +88,13 @@ class TransposedLinear(nn.Module):
         self.in_features, self.out_features = layer.out_features, layer.in_features
         self.bias = nn.Parameter(layer.weight.new_zeros(layer.in_features))
 
+    @property
+    def weight(self) -> Tensor:
+        """The other layer's, transposed."""
+        return self.layer.weight.T
+
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.layer.weight.T, self.bias)
+        return F.linear(x, self.weight, self.bias)
 
 
 LARGE = 2.0**30

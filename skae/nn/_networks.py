@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.func import vjp
+from torch.nn import functional as F
 
 from skae.nn._attention import FeatureTransformer
-from skae.nn._layers import LayerNorm, TransposedLinear, dropout, joins, linear, without
+from skae.nn._layers import LayerNorm, NoShortcut, TransposedLinear, dropout, joins, linear, without
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -28,6 +30,9 @@ NORMALIZATIONS: dict[str | None, Callable] = {
     "layer": LayerNorm,
     "batch": nn.BatchNorm1d,
 }
+
+
+AFFINE = (nn.Linear, TransposedLinear)
 
 
 class DenseNetwork(nn.Module):
@@ -74,6 +79,24 @@ class DenseNetwork(nn.Module):
         for parts in zip(self.layers[:-1], self.norms, self.joins, strict=True):
             x = self._hidden(*parts, x, rng)
         return x
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether there is nothing between affine maps but activations."""
+        between = (*self.norms, *self.joins)
+        return all(isinstance(part, nn.Identity | NoShortcut) for part in between) and all(
+            isinstance(layer, AFFINE) for layer in self.layers
+        )
+
+    def slopes(self, x: Tensor, directions: Tensor) -> Tensor:
+        """Derivatives of a chain, of shape (n, n_directions, n_out); see `Autoencoder.slopes`."""
+        layers: Any = self.layers
+        J = directions[None]
+        for layer in layers[:-1]:
+            active: Any = vjp(self.activation, layer(x))
+            x, (slope,) = active[0], active[1](torch.ones_like(active[0]))
+            J = slope[:, None] * F.linear(J, layer.weight)
+        return F.linear(J, layers[-1].weight)
 
     def layer(self, i: int, x: Tensor, rng: Generator | None = None) -> Tensor:
         """What the layer of some number, with all that follows it, makes of its input."""
@@ -142,6 +165,20 @@ class Coder(nn.Module):
         if self.path is None:
             return self.network(x, rng)
         return self.path(x) + self.network(x, rng)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it is nothing but layers in a chain, beside a linear path or not."""
+        network = self.network
+        chained = network is None or (isinstance(network, DenseNetwork) and network.is_chain)
+        return chained and (self.path is None or isinstance(self.path, AFFINE))
+
+    def slopes(self, x: Tensor, directions: Tensor) -> Tensor:
+        """Derivatives of a chain, of shape (n, n_directions, n_out); see `Autoencoder.slopes`."""
+        if self.path is None:
+            return self.network.slopes(x, directions)
+        J = F.linear(directions, self.path.weight).expand(len(x), -1, -1)
+        return J if self.network is None else J + self.network.slopes(x, directions)
 
     @property
     def silent(self) -> bool:

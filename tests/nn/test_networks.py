@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.func import jacrev, vmap
 
 from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders, without_silent_networks
 from skae.nn._layers import dropout, linear
@@ -91,6 +92,59 @@ def test_silent_networks_are_left_out_and_others_are_not(tied_weights, x):
         for coder in (module.encoder, module.decoder):
             coder.network.layers[-1].bias[0] = 1.0
     assert without_silent_networks(module) is module
+
+
+def weights_of_training(module):
+    """As if it had been trained."""
+    rng = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for p in module.parameters():
+            p.normal_(generator=rng)
+    return module
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"linear_path": False},
+        {"tied_weights": True},
+        {"hidden_layer_sizes": (), "decoder_layer_sizes": ()},
+        {"normalization": "layer"},
+        {"residual": True, "decoder_layer_sizes": (5, 5, 5)},
+    ],
+    ids=repr,
+)
+def test_slopes_are_those_of_automatic_differentiation(settings, activation):
+    module = weights_of_training(make(activation=activation, **settings))
+    z, directions = torch.randn(2, 6, 2, generator=torch.Generator().manual_seed(3)).double()
+    J = vmap(jacrev(lambda z: module.decode(z[None])[0]))(z)
+    with torch.no_grad():
+        found = module.slopes(z, directions[:3])
+    torch.testing.assert_close(found, (J @ directions[:3].T).mT, rtol=1e-6, atol=1e-6)
+
+
+def test_a_link_is_part_of_the_slopes(x):
+    module = weights_of_training(make())
+    other = Autoencoder(module.encoder, module.decoder, loss="binary_cross_entropy").eval()
+    z, identity = module.encode(x), torch.eye(2, dtype=torch.float64)
+    with torch.no_grad():
+        p, J = other.decode(z)[:, None], module.slopes(z, identity)
+        torch.testing.assert_close(other.slopes(z, identity), p * (1 - p) * J, rtol=0, atol=1e-7)
+
+
+def test_slopes_follow_a_variant_that_decodes_otherwise(x):
+    class Doubled(Autoencoder):
+        def output(self, z, rng=None):
+            return 2 * super().output(z, rng)
+
+    module = weights_of_training(make())
+    other = Doubled(module.encoder, module.decoder).eval()
+    z, identity = module.encode(x), torch.eye(2, dtype=torch.float64)
+    with torch.no_grad():
+        expected = 2 * module.slopes(z, identity)
+        torch.testing.assert_close(other.slopes(z, identity), expected, rtol=0, atol=1e-7)
 
 
 def test_tied_layers_share_their_weights():
