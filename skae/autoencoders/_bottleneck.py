@@ -97,7 +97,7 @@ class BottleneckAutoencoder(BaseAutoencoder):
             self.density,
             W,
             R,
-            reading.decode,
+            reading.jacobian,
             code_std=reading.code_std,
             largest=float(reading.axes.variance.max()),
             support_fraction=self.support_fraction,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skae.nn import CodeMap, CodeOrder, Tensors, slopes
+from skae.nn import CodeMap, CodeOrder, Tensors
 from skae.training import to_tensor
 
 PROBES = 2**13
@@ -94,7 +94,13 @@ class Order(CodeAxes):
 
 
 def canonical_basis(
-    Z: np.ndarray, decode: Callable, *, explained: float, whiten: bool, seed: int
+    Z: np.ndarray,
+    slopes: Callable,
+    *,
+    n_features: int,
+    explained: float,
+    whiten: bool,
+    seed: int,
 ) -> Basis:
     r"""The basis in which a code reads like principal components.
 
@@ -114,8 +120,11 @@ def canonical_basis(
     ----------
     Z : ndarray of shape (n_samples, n_components), float64
         Codes of the training rows.
-    decode : callable
-        Maps codes to outputs, both ndarrays of float64.
+    slopes : callable of (Z, directions)
+        Derivatives of what some codes are decoded to, along directions of shape
+        (n_directions, n_components), of shape (n, n_directions, n_features), float64.
+    n_features : int
+        Width of what they are decoded to.
     explained : float
         Variance that the reconstructions explain in all; not used unless positive.
     whiten : bool
@@ -135,17 +144,16 @@ def canonical_basis(
     unwhiten = spread[:, None] * axes.T
 
     n_rows = min(n_samples, max(32, PROBES // n_components))
-    n_features = decode(Z[:1]).shape[1]
     n_rows = max(1, min(n_rows, MAX_SLOPES // (n_features * n_components)))
     rows = check_random_state(seed).choice(n_samples, n_rows, replace=False)
-    J = np.stack(slopes(decode, Z[rows], unwhiten))
-    metric = np.einsum("anf,bnf->ab", J, J, optimize=True) / n_rows
+    J = slopes(Z[rows], unwhiten)
+    metric = np.einsum("naf,nbf->ab", J, J, optimize=True) / n_rows
     driven, rotation = np.linalg.eigh(metric)
     driven, rotation = np.maximum(driven[::-1], 0.0), rotation[:, ::-1]
     if explained > 0 and driven.sum() > 0:
         driven = driven * (explained / driven.sum())
 
-    loadings = rotation.T @ J.mean(axis=1)
+    loadings = rotation.T @ J.mean(axis=0)
     signs = np.sign(np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1)[:, None], axis=1))
     rotation = rotation * np.where(signs == 0, 1.0, signs).T
 
@@ -161,7 +169,13 @@ def canonical_basis(
 
 
 def own_axes(
-    Z: np.ndarray, decode: Callable, *, explained: float, whiten: bool, seed: int
+    Z: np.ndarray,
+    slopes: Callable,
+    *,
+    n_features: int,
+    explained: float,
+    whiten: bool,
+    seed: int,
 ) -> Order:
     """A code's own components, sorted by the output variance that they drive, and nothing else.
 
@@ -169,7 +183,7 @@ def own_axes(
 
     Parameters
     ----------
-    Z, decode, explained, whiten, seed
+    Z, slopes, n_features, explained, whiten, seed
         See `canonical_basis`.
 
     Returns
@@ -185,7 +199,7 @@ def own_axes(
     for j in range(n_components):
         direction = np.zeros((1, n_components))
         direction[0, j] = 1.0
-        steepness[j] = np.square(slopes(decode, rows, direction)).sum(axis=2).mean()
+        steepness[j] = np.square(slopes(rows, direction)).sum(axis=2).mean()
     driven = variance * steepness
     if explained > 0 and driven.sum() > 0:
         driven = driven * (explained / driven.sum())

@@ -11,7 +11,7 @@ from sklearn import config_context
 from sklearn.covariance import ledoit_wolf
 from sklearn.exceptions import ConvergenceWarning
 
-from skae.nn import GaussianDensity, SpikeAndSlabDensity, slopes
+from skae.nn import GaussianDensity, SpikeAndSlabDensity
 from skae.training import to_tensor
 
 C_STEPS = 5
@@ -234,7 +234,7 @@ def code_density(
     kind: str,
     W: np.ndarray,
     R: np.ndarray,
-    decode: Callable,
+    jacobian: Callable,
     *,
     code_std: np.ndarray,
     largest: float,
@@ -252,8 +252,8 @@ def code_density(
         Codes over their standard deviations.
     R : ndarray of shape (n, n_features)
         Residuals.
-    decode : callable
-        Maps codes such as W to outputs, both ndarrays.
+    jacobian : callable of W
+        Derivatives of rows by codes such as W, of shape (n, n_components, n_features).
     code_std : ndarray of shape (n_components,)
         The standard deviations.
     largest : float
@@ -270,8 +270,7 @@ def code_density(
     density : GaussianDensity
         In float64.
     """
-    J = np.stack(slopes(decode, W[:n_probes], np.eye(W.shape[1])), axis=1)
-    taken = share_in_span(J).mean(axis=0)
+    taken = share_in_span(jacobian(W[:n_probes])).mean(axis=0)
     largest = max(largest, float(np.square(R).mean()))
     floor = np.finfo(np.float64).eps * largest if largest > 0 else 1.0
     rows = Described(W=W, R=R, freedom=(1 - taken).clip(0, 1), floor=floor)

@@ -10,7 +10,7 @@ import numpy as np
 
 from skae.autoencoders._canonical import CodeAxes
 from skae.nn import Autoencoder
-from skae.training import map_rows, rows_at_once, slices
+from skae.training import map_rows, rows_at_once, slices, to_numpy, to_tensor
 
 MAX_CELLS = 2**24
 """Of the codes that axes are found by, and of the pairs that a density is: 128 MiB."""
@@ -28,7 +28,7 @@ class Reading:
         The training rows, without gaps or weights.
     n_components : int
         Width of the code.
-    axes_of : callable of (Z, decode), with ``explained`` and ``seed``
+    axes_of : callable of (Z, slopes), with ``n_features``, ``explained`` and ``seed``
         Finds the components that codes are read in.
     unit : float
         What codes are multiplied by.
@@ -83,8 +83,9 @@ class Reading:
     def axes(self) -> CodeAxes:
         """The components that codes are read in."""
         explained = self.total_variance - self.squared_residual.sum() / max(1, len(self.X) - 1)
-        decode = partial(self.map, self.module.decode)
-        return self.axes_of(self.Z, decode, explained=explained, seed=self.seed)
+        n_features = self.X.shape[1]
+        settings = {"n_features": n_features, "explained": explained, "seed": self.seed}
+        return self.axes_of(self.Z, self._slopes, **settings)
 
     @cached_property
     def code_map(self) -> Any:
@@ -114,6 +115,11 @@ class Reading:
         """Of the same rows."""
         return self._residuals(self._some)
 
-    def decode(self, W: np.ndarray) -> np.ndarray:
-        """Rows for codes over their standard deviations."""
-        return self.map(lambda w: self.module.decode(self.code_map.undo(w)), W * self.code_std)
+    def jacobian(self, W: np.ndarray) -> np.ndarray:
+        """Derivatives of rows by codes over their standard deviations, of shape (n, k, d)."""
+        Z = self.map(self.code_map.undo, W * self.code_std)
+        directions = self.code_map.directions(to_tensor(self.code_std))
+        return self._slopes(Z, to_numpy(directions))
+
+    def _slopes(self, Z: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        return to_numpy(self.module.slopes(to_tensor(Z), to_tensor(directions)))

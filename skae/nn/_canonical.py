@@ -34,6 +34,10 @@ class CodeMap(Tensors):
         """The codes that `forward` maps to z."""
         return z @ self.basis_inverse + self.center
 
+    def directions(self, lengths: Tensor) -> Tensor:
+        """What `undo` makes of steps of some lengths along each axis, a row each."""
+        return lengths[:, None] * self.basis_inverse
+
 
 class CodeOrder(Tensors):
     """Components in another order, each in units of its own: for codes whose axes have a meaning.
@@ -56,6 +60,10 @@ class CodeOrder(Tensors):
     def undo(self, z: Tensor) -> Tensor:
         """The codes that `forward` maps to z."""
         return (z / self.width)[:, self.order.argsort()]
+
+    def directions(self, lengths: Tensor) -> Tensor:
+        """What `undo` makes of steps of some lengths along each axis, a row each."""
+        return self.undo(torch.diag(lengths))
 
 
 class Canonical(nn.Module):
@@ -172,8 +180,6 @@ class Canonical(nn.Module):
         w = self.code_map(z) / density.code_std
 
         def jacobian() -> Tensor:
-            steps = torch.diag(density.code_std)
-            directions = self.code_map.undo(steps) - self.code_map.undo(torch.zeros_like(steps))
-            return self.autoencoder.slopes(z, directions)
+            return self.autoencoder.slopes(z, self.code_map.directions(density.code_std))
 
         return density(w, y - self.autoencoder.decode(z), jacobian) + self.log_volume(x)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from math import log, pi
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ CODES_AT_ONCE = 512
 """Codes that are decoded together: fewer leave a product of matrices waiting for its weights."""
 
 
-def slopes(decode: Callable, z: Any, directions: Any) -> list:
+def slopes(decode: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor) -> Tensor:
     r"""Derivatives of a decoder along some directions, by central differences.
 
     They ask nothing of the decoder but values, so any module will do; in float64 they are good to
@@ -26,26 +25,25 @@ def slopes(decode: Callable, z: Any, directions: Any) -> list:
     ----------
     decode : callable
         Maps codes of shape (n, n_components) to outputs of shape (n, n_features), in float64.
-    z : array or Tensor of shape (n, n_components)
+    z : Tensor of shape (n, n_components)
         Where.
-    directions : array or Tensor of shape (n_directions, n_components)
+    directions : Tensor of shape (n_directions, n_components)
         Along what, each as long as a code of its kind may be.
 
     Returns
     -------
-    J : list of arrays or Tensors of shape (n, n_features)
+    J : Tensor of shape (n, n_directions, n_features)
         :math:`\partial_t\, g(z + t\,u)` at :math:`t = 0` for each direction u.
     """
     # an exported graph has one evaluation, whatever the number of codes and of directions
     exporting = torch.compiler.is_exporting()
     at_once = len(directions) if exporting else max(1, CODES_AT_ONCE // len(z))
-    J: list = []
+    J = []
     for start in range(0, len(directions), at_once):
         steps = STEP * directions[start : start + at_once, None]
         ahead, behind = (decode((z + s).reshape(-1, z.shape[1])) for s in (steps, -steps))
-        rise = ((ahead - behind) / (2 * STEP)).reshape(len(steps), -1, ahead.shape[1])
-        J += list(rise)
-    return J
+        J.append(((ahead - behind) / (2 * STEP)).reshape(len(steps), -1, ahead.shape[1]))
+    return torch.cat(J).transpose(0, 1)
 
 
 def log_det(A: Tensor) -> Tensor:

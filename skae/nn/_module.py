@@ -129,7 +129,7 @@ class Autoencoder(nn.Module):
         chained = own and self.reconstruction.link is identity and self.decoder.is_chain
         if chained and not torch.compiler.is_exporting():
             return self.decoder.slopes(z, directions)
-        return torch.stack(slopes(self.decode, z, directions), dim=1)
+        return slopes(self.decode, z, directions)
 
     def corrupt(
         self, x: Tensor, rng: Generator, weight: Tensor | None = None

@@ -28,7 +28,7 @@ def fitted(kind, X, n_components, support_fraction=1.0):
         kind,
         W,
         R,
-        lambda W: W * std @ axes,
+        lambda W: np.tile(std[:, None] * axes, (len(W), 1, 1)),
         code_std=std,
         largest=std[0] ** 2,
         support_fraction=support_fraction,
@@ -39,7 +39,9 @@ def fitted(kind, X, n_components, support_fraction=1.0):
     def log_density(X):
         W, R = X @ axes.T / std, X - X @ axes.T @ axes
         decode = torch.tensor(std[:, None] * axes)
-        return density(torch.tensor(W), torch.tensor(R), lambda w: w @ decode).numpy()
+        return density(
+            torch.tensor(W), torch.tensor(R), lambda: decode.expand(len(X), -1, -1)
+        ).numpy()
 
     return log_density
 
