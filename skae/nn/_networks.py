@@ -93,8 +93,8 @@ class DenseNetwork(nn.Module):
         layers: Any = self.layers
         J = directions[None]
         for layer in layers[:-1]:
-            active: Any = vjp(self.activation, layer(x))
-            x, (slope,) = active[0], active[1](torch.ones_like(active[0]))
+            x, pull = vjp(self.activation, layer(x))  # type: ignore[misc]
+            (slope,) = pull(torch.ones_like(x))
             J = slope[:, None] * F.linear(J, layer.weight)
         return F.linear(J, layers[-1].weight)
 
