@@ -19,6 +19,31 @@ class Linear(nn.Linear):
     def reset_parameters(self) -> None:
         """Draw nothing."""
 
+    def forward(self, x: Tensor) -> Tensor:
+        return affine(x, self.weight, self.bias)
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    r"""The map :math:`W x + b` of rows, or that of each member of a stack.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, n_in), or (n_members, n, n_in)
+        Rows.
+    weight : Tensor of shape (n_out, n_in), or (n_members, n_out, n_in)
+        :math:`W`.
+    bias : Tensor of shape (n_out,), or (n_members, n_out)
+        :math:`b`.
+
+    Returns
+    -------
+    y : Tensor of shape (n, n_out), or (n_members, n, n_out)
+        What the rows become.
+    """
+    if weight.ndim == 2:
+        return F.linear(x, weight, bias)
+    return torch.baddbmm(bias[:, None], x, weight.mT)
+
 
 class GapLinear(Linear):
     r"""An affine map of rows with gaps, which is told where they are.
@@ -91,10 +116,10 @@ class TransposedLinear(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The other layer's, transposed."""
-        return self.layer.weight.T
+        return self.layer.weight.mT
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return affine(x, self.weight, self.bias)
 
 
 LARGE = 2.0**30
@@ -152,7 +177,7 @@ class Shortcut(nn.Module):
         self.gains = nn.Parameter(torch.zeros(width, dtype=torch.float64, device="cpu"))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return x + self.gains * y
+        return x + self.gains.unsqueeze(-2) * y
 
 
 class NoShortcut(nn.Module):

@@ -164,7 +164,7 @@ class Autoencoder(nn.Module):
         if self.contrast_weight > 0:
             known = None if weight is None else weight[rows]
             terms["contrast"] = self.contrast(x[rows], z[rows], rng, known, rng)
-        return {name: term.mean() for name, term in terms.items()}
+        return {name: term.mean(dim=-1) for name, term in terms.items()}
 
     def contrast(
         self,

@@ -8,14 +8,19 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call, vmap
 
+from skae.nn._layers import Linear, NoShortcut, Shortcut, TransposedLinear
 from skae.nn._module import Autoencoder, Turn
-from skae.nn._networks import ForeignNetwork
+from skae.nn._networks import ACTIVATIONS, Coder, DenseNetwork, ForeignNetwork
 
 NUMBERS = ("beta", "level", "sparsity_weight")
 """Settings that the members of a stack may differ in: a tensor does in the place of each."""
 
 NO_MEMBERS = (ForeignNetwork, nn.modules.batchnorm._BatchNorm)
 """Who knows what a user's module does, and running means change in every step."""
+
+LAYERS = {Coder, DenseNetwork, nn.ModuleList, Linear, TransposedLinear, Shortcut, NoShortcut}
+LAYERS.update(ACTIVATIONS.values())  # type: ignore[arg-type]
+"""What takes tensors with a first dimension of members as it takes those without."""
 
 
 class Stack(nn.Module):
@@ -24,7 +29,9 @@ class Stack(nn.Module):
     .. math:: L(\theta_1, \ldots, \theta_m) = \sum_i L_i(\theta_i, x_i), \qquad
         \partial L / \partial \theta_i = \partial L_i / \partial \theta_i
 
-    so that a step on the sum is a step of each.
+    so that a step on the sum is a step of each. Small ones take little longer than one of them:
+    layers that are nothing else are given the weights of all members; what other modules compute is
+    left to `torch.func.vmap`, which takes as long again to find out what to do.
 
     Parameters
     ----------
@@ -37,14 +44,19 @@ class Stack(nn.Module):
     def __init__(self, members: Sequence[Any]):
         super().__init__()
         members = [with_tensors_for_numbers(member) for member in members]
-        # out of sight of nn.Module: its parameters are not used, and those that are tied are lost
-        self._template = (Method(deepcopy(members[0])),)
+        template = Method(deepcopy(members[0]))
+        self._template = (template,)  # out of sight of nn.Module, which would count its parameters
         self.couples_rows = members[0].couples_rows
+        self.layered = is_layered(members[0])
         number = {p: i for i, p in enumerate(members[0].parameters())}
         every_name = members[0].named_parameters(remove_duplicate=False)  # tied ones have several
         self.numbers = {f"module.{name}": number[p] for name, p in every_name}
         rows = zip(*(member.parameters() for member in members), strict=True)
-        self.stacked = nn.ParameterList(torch.stack([p.detach() for p in row]) for row in rows)
+        stacked = [torch.stack([p.detach() for p in row]) for row in rows]
+        if self.layered:
+            for parameter, values in zip(template.parameters(), stacked, strict=True):
+                parameter.data = values
+        self.stacked = nn.ParameterList(template.parameters() if self.layered else stacked)
         self.fixed = {
             f"module.{name}": torch.stack([member.get_buffer(name) for member in members])
             for name, _ in members[0].named_buffers(remove_duplicate=False)
@@ -67,6 +79,9 @@ class Stack(nn.Module):
         template.module.progress = self.progress  # type: ignore[assignment]
         if template.training != self.training:
             template.train(self.training)
+        if self.layered:
+            weight = None if weight is None else weight.transpose(0, 1)
+            return template(method, x.transpose(0, 1), rng, weight)
 
         def one(tensors, x, weight):
             arguments = (method, x, rng, weight)
@@ -87,6 +102,12 @@ class Method(nn.Module):
 
     def forward(self, method: str, *arguments: Any) -> Any:
         return getattr(self.module, method)(*arguments)
+
+
+def is_layered(module: nn.Module) -> bool:
+    """Whether a module computes all members, once its parameters and rows are those of all."""
+    known = type(module) is Autoencoder and not module.couples_rows
+    return known and all(type(part) in LAYERS for part in module.modules() if part is not module)
 
 
 def with_tensors_for_numbers(module: nn.Module) -> Any:

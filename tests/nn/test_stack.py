@@ -33,9 +33,23 @@ def x():
     return torch.randn(9, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_members_are_themselves_in_loss_error_and_gradient(x):
-    members = [autoencoder(seed) for seed in range(3)]
+DEEP = {"hidden_layer_sizes": (6, 6), "decoder_layer_sizes": (6, 6)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "layered"),
+    [
+        ({"normalization": "layer"}, False),
+        ({"normalization": None}, True),
+        ({"normalization": None, "tied_weights": True}, True),
+        ({"normalization": None, "linear_path": False}, True),
+        ({"normalization": None, "residual": True} | DEEP, True),
+    ],
+)
+def test_members_are_themselves_in_loss_error_and_gradient(x, settings, layered):
+    members = [autoencoder(seed, **settings) for seed in range(3)]
     stack, rng = Stack(members), torch.Generator()
+    assert stack.layered == layered
     losses = stack.loss(x, rng)["reconstruction"]
     losses.sum().backward()
     for i, member in enumerate(members):
@@ -57,11 +71,24 @@ def test_members_may_differ_in_their_noise(x):
     assert loud.mean() > 2 * quiet.mean()
 
 
-def test_each_member_has_its_own_dropout(x):
-    members = [autoencoder(0, dropout=0.5)] * 3
+@pytest.mark.parametrize("normalization", [None, "layer"])
+def test_each_member_has_its_own_dropout(x, normalization):
+    members = [autoencoder(0, dropout=0.5, normalization=normalization)] * 3
     same = x[:, [0, 0, 0]]
     losses = Stack(members).loss(same, torch.Generator().manual_seed(0))["reconstruction"]
     assert len(losses.unique()) == 3
+
+
+@pytest.mark.parametrize("normalization", [None, "layer"])
+def test_cells_of_members_have_their_weights(x, normalization):
+    members = [autoencoder(seed, normalization=normalization) for seed in range(3)]
+    weight = (x > 0).to(x.dtype)
+    stack, rng = Stack(members), torch.Generator()
+    losses, errors = stack.loss(x, rng, weight)["reconstruction"], stack.error(x, rng, weight)
+    for i, member in enumerate(members):
+        alone = member.error(x[:, i], rng, weight[:, i])
+        torch.testing.assert_close(errors[i], alone)
+        torch.testing.assert_close(losses[i], alone.mean())
 
 
 @pytest.mark.parametrize("tied", [False, True])
