@@ -9,7 +9,6 @@ Seconds are the processor's, on one thread.
 """
 
 import argparse
-import time
 import warnings
 from pathlib import Path
 from unittest.mock import patch
@@ -17,24 +16,12 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from reconstruction import load_rows, load_tables
-from schedule import MAX_ROWS
-from sklearn.metrics import r2_score
+from schedule import MAX_ROWS, fitted
 from threadpoolctl import threadpool_limits
 
-from skae import AutoencoderTransformer
 from skae.autoencoders import _fitting
 
 EPOCHS = (1, 2, 4, 8, 16, "auto")
-
-
-def fitted(train, test, **settings):
-    """Held-out R2, and seconds."""
-    model = AutoencoderTransformer(max(1, train.shape[1] // 4), **settings)
-    start = time.process_time()
-    model.fit(train)
-    seconds = time.process_time() - start
-    found = model.inverse_transform(model.transform(test))
-    return r2_score(test, found, multioutput="variance_weighted"), seconds
 
 
 def main():

@@ -71,6 +71,16 @@ SCHEDULES = {
 }
 
 
+def fitted(train, test, **settings):
+    """Held-out R2 of a fit, and its seconds."""
+    model = AutoencoderTransformer(max(1, train.shape[1] // 4), **settings)
+    start = time.process_time()
+    model.fit(train)
+    seconds = time.process_time() - start
+    found = model.inverse_transform(model.transform(test))
+    return r2_score(test, found, multioutput="variance_weighted"), seconds
+
+
 def run(arguments):
     done = set()
     if arguments.out.exists():
@@ -85,18 +95,12 @@ def run(arguments):
             for schedule in arguments.schedules:
                 if (table, schedule, seed) in done:
                     continue
-                model = AutoencoderTransformer(
-                    max(1, train.shape[1] // 4), random_state=seed, **SCHEDULES[schedule](train)
-                )
-                start = time.process_time()
-                model.fit(train)
-                seconds = time.process_time() - start
-                found = model.inverse_transform(model.transform(test))
+                r2, seconds = fitted(train, test, random_state=seed, **SCHEDULES[schedule](train))
                 row = {
                     "table": table,
                     "schedule": schedule,
                     "seed": seed,
-                    "r2": r2_score(test, found, multioutput="variance_weighted"),
+                    "r2": r2,
                     "seconds": seconds,
                 }
                 with arguments.out.open("a") as file:

@@ -9,9 +9,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from skae.autoencoders._base import BaseAutoencoder
-from skae.autoencoders._canonical import MAX_SLOPES, PROBES
+from skae.autoencoders._canonical import PROBES
 from skae.autoencoders._density import DENSITIES, code_density
 from skae.autoencoders._parameters import Parameters
+from skae.autoencoders._reading import MAX_SLOPES
 from skae.nn import PerceptualError
 from skae.training import to_tensor
 

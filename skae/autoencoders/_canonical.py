@@ -10,11 +10,7 @@ from skae.nn import CodeMap, CodeOrder, Tensors
 from skae.training import to_tensor
 
 PROBES = 2**13
-"""Decoder evaluations, rows times components, that the average pull-back metric is worth."""
-
-
-MAX_SLOPES = 2**25
-"""Cells of the Jacobians that are held at once: 256 MiB."""
+"""Slopes of the decoder, rows times components, that the average pull-back metric is worth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +90,7 @@ class Order(CodeAxes):
 
 
 def canonical_basis(
-    Z: np.ndarray,
-    slopes: Callable,
-    *,
-    n_features: int,
-    explained: float,
-    whiten: bool,
-    seed: int,
+    Z: np.ndarray, pulled_back: Callable, *, explained: float, whiten: bool, seed: int
 ) -> Basis:
     r"""The basis in which a code reads like principal components.
 
@@ -120,11 +110,10 @@ def canonical_basis(
     ----------
     Z : ndarray of shape (n_samples, n_components), float64
         Codes of the training rows.
-    slopes : callable of (Z, directions)
-        Derivatives of what some codes are decoded to, along directions of shape
-        (n_directions, n_components), of shape (n, n_directions, n_features), float64.
-    n_features : int
-        Width of what they are decoded to.
+    pulled_back : callable of (Z, directions)
+        The metric along directions of shape (n_directions, n_components), of shape
+        (n_directions, n_directions), and the slopes themselves, of shape
+        (n_directions, n_features), both averaged over some codes, in float64.
     explained : float
         Variance that the reconstructions explain in all; not used unless positive.
     whiten : bool
@@ -144,16 +133,14 @@ def canonical_basis(
     unwhiten = spread[:, None] * axes.T
 
     n_rows = min(n_samples, max(32, PROBES // n_components))
-    n_rows = max(1, min(n_rows, MAX_SLOPES // (n_features * n_components)))
     rows = check_random_state(seed).choice(n_samples, n_rows, replace=False)
-    J = slopes(Z[rows], unwhiten)
-    metric = np.einsum("naf,nbf->ab", J, J, optimize=True) / n_rows
+    metric, loadings = pulled_back(Z[rows], unwhiten)
     driven, rotation = np.linalg.eigh(metric)
     driven, rotation = np.maximum(driven[::-1], 0.0), rotation[:, ::-1]
     if explained > 0 and driven.sum() > 0:
         driven = driven * (explained / driven.sum())
 
-    loadings = rotation.T @ J.mean(axis=0)
+    loadings = rotation.T @ loadings
     signs = np.sign(np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1)[:, None], axis=1))
     rotation = rotation * np.where(signs == 0, 1.0, signs).T
 
@@ -169,13 +156,7 @@ def canonical_basis(
 
 
 def own_axes(
-    Z: np.ndarray,
-    slopes: Callable,
-    *,
-    n_features: int,
-    explained: float,
-    whiten: bool,
-    seed: int,
+    Z: np.ndarray, pulled_back: Callable, *, explained: float, whiten: bool, seed: int
 ) -> Order:
     """A code's own components, sorted by the output variance that they drive, and nothing else.
 
@@ -183,7 +164,7 @@ def own_axes(
 
     Parameters
     ----------
-    Z, slopes, n_features, explained, whiten, seed
+    Z, pulled_back, explained, whiten, seed
         See `canonical_basis`.
 
     Returns
@@ -194,13 +175,9 @@ def own_axes(
     n_samples, n_components = Z.shape
     variance = Z.var(axis=0, ddof=min(1, n_samples - 1))
     n_rows = min(n_samples, max(1, PROBES // 8 // n_components))
-    rows = Z[check_random_state(seed).choice(n_samples, n_rows, replace=False)]
-    steepness = np.empty(n_components)
-    for j in range(n_components):
-        direction = np.zeros((1, n_components))
-        direction[0, j] = 1.0
-        steepness[j] = np.square(slopes(rows, direction)).sum(axis=2).mean()
-    driven = variance * steepness
+    rows = check_random_state(seed).choice(n_samples, n_rows, replace=False)
+    metric, _ = pulled_back(Z[rows], np.eye(n_components))
+    driven = variance * np.diag(metric)
     if explained > 0 and driven.sum() > 0:
         driven = driven * (explained / driven.sum())
     order = np.argsort(-driven, kind="stable")

@@ -15,6 +15,9 @@ from skae.training import map_rows, rows_at_once, slices, to_numpy, to_tensor
 MAX_CELLS = 2**24
 """Of the codes that axes are found by, and of the pairs that a density is: 128 MiB."""
 
+MAX_SLOPES = 2**25
+"""Cells of the Jacobians that are held at once: 256 MiB."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -28,7 +31,7 @@ class Reading:
         The training rows, without gaps or weights.
     n_components : int
         Width of the code.
-    axes_of : callable of (Z, slopes), with ``n_features``, ``explained`` and ``seed``
+    axes_of : callable of (Z, pulled_back), with ``explained`` and ``seed``
         Finds the components that codes are read in.
     unit : float
         What codes are multiplied by.
@@ -83,9 +86,7 @@ class Reading:
     def axes(self) -> CodeAxes:
         """The components that codes are read in."""
         explained = self.total_variance - self.squared_residual.sum() / max(1, len(self.X) - 1)
-        n_features = self.X.shape[1]
-        settings = {"n_features": n_features, "explained": explained, "seed": self.seed}
-        return self.axes_of(self.Z, self._slopes, **settings)
+        return self.axes_of(self.Z, self._pulled_back, explained=explained, seed=self.seed)
 
     @cached_property
     def code_map(self) -> Any:
@@ -120,6 +121,16 @@ class Reading:
         Z = self.map(self.code_map.undo, W * self.code_std)
         directions = self.code_map.directions(to_tensor(self.code_std))
         return self._slopes(Z, to_numpy(directions))
+
+    def _pulled_back(self, Z: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The metric and the slopes along some directions, averaged over some codes."""
+        metric: Any = 0.0
+        slopes: Any = 0.0
+        for rows in slices(len(Z), max(1, MAX_SLOPES // (self.X.shape[1] * len(directions)))):
+            J = self._slopes(Z[rows], directions)
+            metric = metric + np.einsum("naf,nbf->ab", J, J, optimize=True)
+            slopes = slopes + J.sum(axis=0)
+        return metric / len(Z), slopes / len(Z)
 
     def _slopes(self, Z: np.ndarray, directions: np.ndarray) -> np.ndarray:
         return to_numpy(self.module.slopes(to_tensor(Z), to_tensor(directions)))

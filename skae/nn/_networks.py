@@ -31,8 +31,8 @@ NORMALIZATIONS: dict[str | None, Callable] = {
     "batch": nn.BatchNorm1d,
 }
 
-
 AFFINE = (nn.Linear, TransposedLinear)
+"""Layers whose slopes are their weights."""
 
 
 class DenseNetwork(nn.Module):

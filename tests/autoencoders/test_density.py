@@ -38,10 +38,8 @@ def fitted(kind, X, n_components, support_fraction=1.0):
 
     def log_density(X):
         W, R = X @ axes.T / std, X - X @ axes.T @ axes
-        decode = torch.tensor(std[:, None] * axes)
-        return density(
-            torch.tensor(W), torch.tensor(R), lambda: decode.expand(len(X), -1, -1)
-        ).numpy()
+        J = torch.tensor(std[:, None] * axes).expand(len(X), -1, -1)
+        return density(torch.tensor(W), torch.tensor(R), lambda: J).numpy()
 
     return log_density
 
