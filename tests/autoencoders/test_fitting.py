@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import tiny
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, DenoisingAutoencoder, SparseAutoencoder, VAETransformer
 from skae.autoencoders import _fitting, _solution
 from skae.autoencoders._fitted import best_length
 from skae.autoencoders._sizes import (
@@ -139,6 +139,20 @@ def test_last_maps_that_held_out_rows_do_not_gain_by_are_not_taken(monkeypatch):
     assert model.fit(X).best_iter_ > 0
     np.testing.assert_array_equal(spoilt[0], model.transform(X))
     np.testing.assert_array_equal(spoilt[1], model.inverse_transform(model.transform(X)))
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "ends"),
+    [
+        (AutoencoderTransformer, True),
+        (DenoisingAutoencoder, True),
+        (VAETransformer, False),  # its noise has a scale
+        (SparseAutoencoder, False),  # its atoms have unit length
+    ],
+)
+def test_only_sums_of_squares_are_solved(Estimator, ends, blobs):
+    module = tiny(Estimator, max_iter=0).fit(blobs).module_.autoencoder
+    assert _fitting.ends_in_least_squares(module) == ends
 
 
 def test_of_very_many_rows_some_are_enough(monkeypatch):

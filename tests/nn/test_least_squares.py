@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from skae.nn import (
     CORRUPTIONS,
     Autoencoder,
+    PerceptualError,
     coders,
     ends_in_least_squares,
     with_least_squares,
@@ -108,11 +109,19 @@ def test_what_ends_in_least_squares(linear_path):
     [
         make(loss="absolute_error"),
         make(trim=0.1),
+        make(perceptual=PerceptualError(torch.nn.Identity(), torch.zeros(4), 1.0)),
         make({"tied_weights": True, "decoder_layer_sizes": (6,)}),
         make({"hidden_layer_sizes": (), "decoder_layer_sizes": ()}),
         make({"custom": (None, torch.nn.Linear(2, 4))}),
     ],
-    ids=["loss", "trim", "tied weights", "no hidden layers", "a module of the user's"],
+    ids=[
+        "loss",
+        "trim",
+        "perceptual",
+        "tied weights",
+        "no hidden layers",
+        "a module of the user's",
+    ],
 )
 def test_what_does_not(module):
     assert not ends_in_least_squares(module)
