@@ -128,7 +128,7 @@ class Reading:
         slopes: Any = 0.0
         for rows in slices(len(Z), max(1, MAX_SLOPES // (self.X.shape[1] * len(directions)))):
             J = self._slopes(Z[rows], directions)
-            metric = metric + np.einsum("naf,nbf->ab", J, J, optimize=True)
+            metric = metric + (J @ J.swapaxes(1, 2)).sum(axis=0)
             slopes = slopes + J.sum(axis=0)
         return metric / len(Z), slopes / len(Z)
 
