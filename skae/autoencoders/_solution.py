@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 
 from skae.nn import Autoencoder, with_least_squares
-from skae.training import generator, slices, to_tensor
+from skae.training import generator, rows_at_once, slices, to_tensor
 
 ENOUGH_ROWS = 2**16
 """For a few hundred weights each: more of them would only take longer."""
@@ -43,7 +43,8 @@ def solution(
         In float64, on the CPU.
     """
     rows = rows[:: ceil(len(rows) / ENOUGH_ROWS)]
-    parts = (rows[part] for part in slices(len(rows), batch_size))
+    n_at_once = rows_at_once(X.shape[1]) if module.corruption is None else batch_size
+    parts = (rows[part] for part in slices(len(rows), n_at_once))
     batches = (
         (to_tensor(X[part]), None if weights is None else to_tensor(weights[part]))
         for part in parts

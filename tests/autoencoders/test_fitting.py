@@ -162,7 +162,8 @@ def test_of_very_many_rows_some_are_enough(monkeypatch):
         _solution, "with_least_squares", lambda m, batches, rng: seen.extend(batches)
     )
     X, rows = np.arange(700.0).reshape(350, 2), np.arange(0, 350, 2)
-    _solution.solution(None, X, rows, weights=X[:, 0], batch_size=32, seed=0)
+    noisy = SimpleNamespace(corruption="some")
+    _solution.solution(noisy, X, rows, weights=X[:, 0], batch_size=32, seed=0)
     np.testing.assert_array_equal(torch.cat([x for x, _ in seen]), X[::4])
     np.testing.assert_array_equal(torch.cat([weight for _, weight in seen]), X[::4, 0])
     assert max(len(x) for x, _ in seen) <= 32
