@@ -159,12 +159,12 @@ class Autoencoder(nn.Module):
         z = self.encode(seen, rng)
         error = self.compare(self.output(z, rng), x, counted)
         rows = self.teaching(error)
-        penalty = self.penalty(x[rows], z[rows], rng)
-        terms = {"reconstruction": error[rows], **penalty}
+        terms = dict(self.penalty(x[rows], z[rows], rng))
         if self.contrast_weight > 0:
             known = None if weight is None else weight[rows]
             terms["contrast"] = self.contrast(x[rows], z[rows], rng, known, rng)
-        return {name: term.mean(dim=-1) for name, term in terms.items()}
+        means = {name: term.mean() for name, term in terms.items()}
+        return {"reconstruction": error[rows].mean(dim=-1), **means}
 
     def contrast(
         self,
