@@ -21,7 +21,7 @@ from skae.autoencoders._missing import Whole
 from skae.autoencoders._reading import MAX_CELLS
 from skae.autoencoders._sharing import Sharing
 from skae.autoencoders._solution import solution
-from skae.autoencoders._table import expanded, mean_of
+from skae.autoencoders._table import expanded
 from skae.nn import Autoencoder, ForeignNetwork, embed, ends_in_least_squares, widens
 from skae.training import (
     Checkpoint,
@@ -165,7 +165,8 @@ class Fitting:
 
     def _judge(self, train: np.ndarray, test: np.ndarray, **where: Any) -> HeldOut:
         weights = None if self.weights is None else self.weights[train]
-        mean = to_tensor(mean_of(self._of(train), weights), **where)
+        counts = np.bincount(train, weights, len(self.X))  # a product needs no copy of the rows
+        mean = to_tensor(counts @ self.X / counts.sum(), **where)
         return HeldOut(self._rows(test, **where), mean, self.seed)
 
     def _of(self, rows: np.ndarray) -> np.ndarray:
@@ -282,8 +283,7 @@ class Fitting:
                 break
         best, scores, errors = best_length(records)
         interrupted = records[-1].ended == "interrupted"
-        if len(splits) > 1 and interrupted:
-            best = 0
+        best = 0 if len(splits) > 1 and interrupted else best
         judges = [self.exact_judge(*split) for split in splits[: len(modules)]]
         solved = False
         if best > 0 and not interrupted and self._has_solution(modules[0]):
