@@ -163,6 +163,7 @@ class Autoencoder(nn.Module):
         if self.contrast_weight > 0:
             known = None if weight is None else weight[rows]
             terms["contrast"] = self.contrast(x[rows], z[rows], rng, known, rng)
+        # along the rows alone: in a stack of layers, members stand before them
         means = {name: term.mean() for name, term in terms.items()}
         return {"reconstruction": error[rows].mean(dim=-1), **means}
 

@@ -76,7 +76,7 @@ class DenseNetwork(nn.Module):
 
     def hidden(self, x: Tensor, rng: Generator | None = None) -> Tensor:
         """What the last layer is shown, of shape (n, width)."""
-        for parts in zip(self.layers, self.norms, self.joins):  # noqa: B905 - not the last layer
+        for parts in zip(self.layers, self.norms, self.joins, strict=False):  # but the last layer
             x = self._hidden(*parts, x, rng)
         return x
 

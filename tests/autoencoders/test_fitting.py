@@ -18,6 +18,7 @@ from skae.autoencoders._sizes import (
     hidden_widths,
     peak_learning_rate,
 )
+from skae.training import Rows
 
 
 def fold(*errors):
@@ -139,6 +140,17 @@ def test_last_maps_that_held_out_rows_do_not_gain_by_are_not_taken(monkeypatch):
     assert model.fit(X).best_iter_ > 0
     np.testing.assert_array_equal(spoilt[0], model.transform(X))
     np.testing.assert_array_equal(spoilt[1], model.inverse_transform(model.transform(X)))
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 1.5, 20)])
+def test_held_out_rows_are_judged_by_the_mean_of_those_learnt_from(weights):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    train, test = np.arange(19, 4, -1), np.arange(5)
+    fitting = SimpleNamespace(X=X, weights=weights, seed=0)
+    fitting._rows = lambda rows, **where: Rows(torch.tensor(X[rows]))
+    judge = _fitting.Fitting._judge(fitting, train, test, dtype=torch.float64)
+    expected = np.average(X[train], axis=0, weights=None if weights is None else weights[train])
+    np.testing.assert_allclose(judge.mean, expected)
 
 
 @pytest.mark.parametrize(

@@ -1,41 +1,26 @@
 """What is read off a trained module."""
 
 import numpy as np
+from conftest import tiny
 from numpy.testing import assert_allclose
 
+from skae import AutoencoderTransformer
 from skae.autoencoders import _reading
 from skae.autoencoders._canonical import canonical_basis
 from skae.autoencoders._reading import Reading
-from skae.nn import Autoencoder, coders
-from skae.training import generator, to_tensor
-
-
-def bent():
-    """A module whose decoder is not linear."""
-    both = coders(
-        5,
-        2,
-        hidden_layer_sizes=(6,),
-        decoder_layer_sizes=(6,),
-        activation="tanh",
-        normalization=None,
-        dropout=0.0,
-        weight_init="xavier",
-        tied_weights=False,
-        linear_path=False,
-        custom=(None, None),
-        rng=generator(0),
-    )
-    return Autoencoder(*both).eval()
+from skae.training import to_tensor
 
 
 def reading():
+    """Of a module whose decoder is not linear."""
     X = np.random.default_rng(0).normal(size=(60, 5))
+    model = tiny(AutoencoderTransformer, activation="tanh", init="random", early_stopping=False)
+    module = model.fit(X).module_.autoencoder
 
     def axes_of(*arguments, **settings):
         return canonical_basis(*arguments, whiten=False, **settings)
 
-    return Reading(module=bent(), X=X, n_components=2, axes_of=axes_of, unit=1.0, seed=0)
+    return Reading(module=module, X=X, n_components=2, axes_of=axes_of, unit=1.0, seed=0)
 
 
 def test_the_metric_is_what_the_decoder_pulls_back_on_average(monkeypatch):
