@@ -31,9 +31,10 @@ class Correction(nn.Module):
         Where the weights come from.
     """
 
-    progress = 1.0
+    progress: float | Tensor = 1.0
     is_likelihood = False
     couples_rows = False
+    is_capturable = True
 
     def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int], rng: Generator):
         super().__init__()

@@ -11,11 +11,15 @@ from skae.nn._corruptions import Corruption, SwapNoise
 from skae.nn._density import slopes
 from skae.nn._layers import TransposedLinear
 from skae.nn._losses import RECONSTRUCTIONS, identity
-from skae.nn._networks import Coder
+from skae.nn._networks import Coder, ForeignNetwork
 from skae.nn._perceptual import PerceptualError
 
 COUPLES_ROWS = (nn.modules.batchnorm._BatchNorm, SwapNoise)
 """What these do with a row depends on the other rows of the batch."""
+
+
+FOREIGN = (ForeignNetwork, PerceptualError)
+"""They hold modules of the user's, who alone knows what these do."""
 
 
 class Turn(NamedTuple):
@@ -64,7 +68,7 @@ class Autoencoder(nn.Module):
 
     Attributes
     ----------
-    progress : float in [0, 1]
+    progress : float or Tensor of shape (), in [0, 1]
         The share of training that is done; the trainer sets it before every step.
     is_likelihood : bool
         Whether `error` is a negative log-likelihood: it has no natural zero then.
@@ -75,7 +79,7 @@ class Autoencoder(nn.Module):
         for a number that is not there yet nor change buffers.
     """
 
-    progress = 1.0
+    progress: float | Tensor = 1.0
     is_likelihood = False
     squares = True
     stacks = True
@@ -212,6 +216,11 @@ class Autoencoder(nn.Module):
         """Whether the loss of a batch is more than the mean of the losses of its parts."""
         coupled = self.trim > 0 or self.contrast_weight > 0
         return coupled or any(isinstance(part, COUPLES_ROWS) for part in self.modules())
+
+    @property
+    def is_capturable(self) -> bool:
+        """Whether steps can be captured and replayed: what they do depends on tensors alone."""
+        return self.stacks and not any(isinstance(part, FOREIGN) for part in self.modules())
 
     def phases(self) -> list[list[Turn]]:
         """Consecutive stages of training, each the turns taken on every batch."""

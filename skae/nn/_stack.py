@@ -39,7 +39,8 @@ class Stack(nn.Module):
         Of equal `likeness`. Their parameters are copied.
     """
 
-    progress = 1.0
+    progress: float | Tensor = 1.0
+    is_capturable = True
 
     def __init__(self, members: Sequence[Any]):
         super().__init__()

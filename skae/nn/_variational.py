@@ -161,10 +161,17 @@ class VariationalAutoencoder(Autoencoder):
     def couples_rows(self) -> bool:
         return self.free_bits > 0 or super().couples_rows
 
+    @property
+    def warmth(self) -> float | Tensor:
+        """The share of beta that counts at this point of training."""
+        if self.kl_warm_up == 0:
+            return 1.0
+        return torch.as_tensor(self.progress / self.kl_warm_up).clamp(max=1.0)
+
     def loss(self, x: Tensor, rng: Generator, weight: Tensor | None = None) -> dict[str, Tensor]:
         x, seen, weight = self.observe(x, rng, weight)
         mean, log_var = self.posterior(seen, rng)
-        beta = self.beta * min(1.0, self.progress / self.kl_warm_up if self.kl_warm_up else 1.0)
+        beta = self.beta * self.warmth
         if self.n_importance_samples > 1:
             draws = self.draws(self.n_importance_samples, mean, rng)
             ratios = self.log_weights(x, mean, log_var, draws, beta=beta, weight=weight, rng=rng)
@@ -212,7 +219,7 @@ class VariationalAutoencoder(Autoencoder):
         log_var: Tensor,
         draws: Tensor,
         *,
-        beta: float = 1.0,
+        beta: float | Tensor = 1.0,
         weight: Tensor | None = None,
         rng: Generator | None = None,
     ) -> Tensor:
@@ -226,7 +233,7 @@ class VariationalAutoencoder(Autoencoder):
             Their posteriors.
         draws : Tensor of shape (n_draws, n, n_components)
             Standard normal numbers; n may be 1, for the same ones for all rows.
-        beta : float, default=1.0
+        beta : float or Tensor of shape (), default=1.0
             Weight of :math:`\log p(z) / q(z | x)`.
         weight : Tensor of shape (n, n_features) or None
             Of the cells.

@@ -50,8 +50,15 @@ class Player:
         for gradient in self.gradients:
             gradient.zero_()
 
+    def make_capturable(self) -> None:
+        """Have the optimiser keep all that changes from step to step in tensors."""
+        for group in self.optimizer.param_groups:
+            group["capturable"] = True
+        # it would warn of steps that are not captured, and the first one is not
+        self.optimizer._warned_capturable_if_run_uncaptured = True  # type: ignore[attr-defined]
+
     @torch.no_grad()
-    def step(self, rate: float, longest: float) -> Tensor:
+    def step(self, rate: float | Tensor, longest: float) -> Tensor:
         """Go down the gradients, which are shortened to `longest`; their norm before that."""
         gradients = self.gradients
         norm = norm_of(gradients)

@@ -39,11 +39,16 @@ class StackedRows:
     seeds: Sequence[int]
 
     def __post_init__(self):
-        rngs = [generator(seed, self.members[0].device) for seed in self.seeds]
+        rngs = [generator(seed, self.device) for seed in self.seeds]
         object.__setattr__(self, "rngs", rngs)
 
     def __len__(self) -> int:
         return len(self.members[0])
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.members[0].device
 
     def batches(self, rng: Generator, batch_size: int) -> Iterator[Batch]:
         """Rows of shape (n, n_members, n_features)."""

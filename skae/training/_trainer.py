@@ -1,7 +1,6 @@
 """The only training loop in skae. It knows phases and turns, not autoencoders."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,10 +13,11 @@ from torch import Generator, Tensor
 from skae.nn import Turn
 from skae.training._checkpoint import Checkpoint
 from skae.training._device import plain_torch, threads_for
-from skae.training._memory import Portion, slices
+from skae.training._memory import Portion
 from skae.training._player import Player, norm_of
 from skae.training._rows import Rows
 from skae.training._run import Run
+from skae.training._step import Step, fastest
 from skae.training._stopping import HeldOut, Record
 
 
@@ -50,13 +50,6 @@ def _one_cycle(progress: float, warm_up: float = 0.1) -> float:
         return 1 - (1 - 1 / 25) * _cosine(progress / warm_up)
     return _cosine((progress - warm_up) / (1 - warm_up))
 
-
-PRECISIONS: dict[str, Callable] = {
-    "float32": nullcontext,
-    # No cache: inside an outer autocast it would outlive the step, and the weights' changes
-    "bfloat16": partial(torch.autocast, dtype=torch.bfloat16, cache_enabled=False),
-}
-"""By name, what products are computed in on a kind of device."""
 
 LEARNING_RATES = {
     "constant": lambda progress: 1.0,
@@ -189,6 +182,7 @@ class Trainer:
         else:
             checkpoint.finish(run)
         record.restore()
+        module.progress = 1.0  # a number again, wherever the module goes
         module.eval()
         return record
 
@@ -196,12 +190,12 @@ class Trainer:
         self, run, rows, turns, n_epochs, observer, checkpoint
     ) -> Iterator[tuple[dict, dict]]:
         """Train for one epoch at a time, and yield its losses, which are finite, and its steps."""
-        run.use(self._players(turns))
+        step = self._step(run, rows, turns, n_epochs)
         while run.epoch < n_epochs:
             checkpoint.save(run)
             observer.epoch_begins()
             run.module.train()
-            losses, steps = self._epoch(run, rows, n_epochs)
+            losses, steps = self._epoch(run, rows, step, n_epochs)
             while not run.record.accepts(losses):
                 run.record.restore()
                 run.record.divergences += 1
@@ -209,61 +203,39 @@ class Trainer:
                     run.record.ended = "diverged"
                     return
                 run.share /= 10
-                run.use(self._players(turns))
-                losses, steps = self._epoch(run, rows, n_epochs)
+                step = self._step(run, rows, turns, n_epochs)
+                losses, steps = self._epoch(run, rows, step, n_epochs)
             run.epoch += 1
             yield losses, steps
 
-    def _epoch(self, run, rows, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _epoch(self, run, rows, step, n_epochs) -> tuple[dict[str, Any], dict[str, Any]]:
         """One pass over the rows in random order; the only wait for the device is at its end."""
-        n_batches = ceil(len(rows) / self.batch_size)
+        n_batches = self._n_batches(rows)
         totals: dict[str, Tensor] = {}
         weights = [vector.detach() for player in run.players for vector in player.vectors]
-        norms, before = [], []
+        norms: Any = 0.0
+        before: list[Tensor] = []
         for i, batch in enumerate(rows.batches(run.generators[0], self.batch_size)):
             if i == n_batches - 1:  # to look at every step would cost a share of each
                 before = [w.clone() for w in weights]
-            progress = run.module.progress = (run.epoch + i / n_batches) / n_epochs
+            progress = (run.epoch + i / n_batches) / n_epochs
             schedule = LEARNING_RATES[self.learning_rate](progress)
             rate = run.share * self.learning_rate_init * schedule
-            for player in run.players:
-                terms, norm = self._step(batch, player, rate, run)
-                norms.append(norm)
-                for name, term in terms.items():
-                    totals[name] = totals.get(name, 0.0) + term * len(batch[0])
+            losses, norm = step(batch, rate, progress)
+            norms = norms + norm
+            for name, loss in losses.items():
+                totals[name] = totals.get(name, 0.0) + loss * len(batch[0])
         change = [w - w0 for w, w0 in zip(weights, before, strict=True)]
         steps = {
             "learning_rate": rate,
-            "gradient_norm": torch.stack(norms).mean(dim=0).tolist(),
+            "gradient_norm": (norms / (n_batches * len(run.players))).tolist(),
             "update_ratio": (norm_of(change) / norm_of(before)).tolist(),
         }
-        losses = {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}
-        return losses, steps
+        means = {name: (total.double() / len(rows)).tolist() for name, total in totals.items()}
+        return means, steps
 
-    def _step(self, batch, player, rate, run) -> tuple[dict[str, Tensor], Tensor]:
-        """Move one player on one batch; its loss, and the norm of its gradient."""
-        while True:
-            player.forget()
-            try:
-                terms = self._gradient(batch, player, run)
-                break
-            except RuntimeError as error:
-                run.portion.halve(error)
-        return terms, player.step(rate, self.max_gradient_norm)
-
-    def _gradient(self, batch, player, run) -> dict[str, Tensor]:
-        """Add up the gradient over a batch, all of it at once if memory allows."""
-        totals: dict[str, Tensor] = {}
-        x, known = batch
-        for some in slices(len(x), run.portion.n_rows):
-            part = None if known is None else known[some]
-            with PRECISIONS[self.precision](x.device.type):
-                terms = player.loss(x[some], run.generators[0], part)
-            weight = len(x[some]) / len(x)
-            (weight * sum(terms.values()).sum()).backward(inputs=player.parameters)
-            for name, term in terms.items():
-                totals[name] = totals.get(name, 0.0) + weight * term.detach()
-        return totals
+    def _n_batches(self, rows) -> int:
+        return ceil(len(rows) / self.batch_size)
 
     def _portion(self, module, n_samples) -> Portion:
         """Rows that the gradient is computed of at once."""
@@ -280,6 +252,12 @@ class Trainer:
     def _work(self, module) -> int:
         """Multiplications in a forward pass of a batch."""
         return self.batch_size * sum(p.numel() for p in module.parameters())
+
+    def _step(self, run, rows, turns, n_epochs) -> Any:
+        """What moves the players of a phase on a batch."""
+        run.use(self._players(turns))
+        step = Step(run=run, precision=self.precision, longest=self.max_gradient_norm)
+        return fastest(step, rows.device, (n_epochs - run.epoch) * self._n_batches(rows))
 
     def _players(self, turns: Sequence[Turn]) -> list[Player]:
         owned = [parameter for turn in turns for parameter in turn.parameters]

@@ -36,7 +36,7 @@ class TwoPlayers(nn.Module):
     def phases(self):
         return [[Turn([getattr(self, n)], self.distance(n)) for n in turns] for turns in self.plan]
 
-    is_likelihood = couples_rows = False
+    is_likelihood = couples_rows = is_capturable = False
 
     def error(self, x, rng, weight=None):
         return self.reconstruction_error(x, rng)
