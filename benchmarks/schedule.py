@@ -52,6 +52,11 @@ def scaled(*, rows=1.0, length=1.0, rate=1.0):
     return parameters
 
 
+def shorter(length):
+    """Fewer steps, with the peak that "auto" stands for then."""
+    return lambda X: {"max_iter": scaled(length=length)(X)["max_iter"]}
+
+
 SCHEDULES = {
     "default": lambda X: {},
     "cosine": lambda X: {"learning_rate": "cosine"},
@@ -63,6 +68,10 @@ SCHEDULES = {
     "length x 1/2": scaled(length=1 / 2),
     "length x 1/2, peak x 2": scaled(length=1 / 2, rate=2),
     "length x 2": scaled(length=2),
+    "length x 1/4": scaled(length=1 / 4),
+    "length x 1/4, auto peak": shorter(1 / 4),
+    "length x 1/16": scaled(length=1 / 16),
+    "length x 1/16, auto peak": shorter(1 / 16),
     "rows x 1/2": scaled(rows=1 / 2),
     "rows x 2": scaled(rows=2),
     "rows x 4, peak x 2": scaled(rows=4, rate=2),

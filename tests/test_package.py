@@ -25,7 +25,7 @@ def test_imports_without_anything_optional():
 
 
 def test_there_is_one_training_loop():
-    assert places(".backward(") == ["_trainer.py"]
+    assert places(".backward(") == ["_step.py"]
 
 
 @pytest.mark.parametrize("crossing", ["from_numpy(", ".numpy()", "torch.tensor("])

@@ -348,7 +348,8 @@ class BaseAutoencoder(
         device, given, X = resolve_device(self.device), X, readable(X)
         dtype = numpy_dtype(dtype)
         with plain_torch(grad=False):
-            module, torch_dtype = self.module_, getattr(torch, dtype.name)
+            module = without_silent_networks(self.module_)
+            torch_dtype = getattr(torch, dtype.name)
             if device.type != "cpu" or module.scale.dtype != torch_dtype:
                 module = deepcopy(module).to(device, torch_dtype)  # the fitted one never changes
             if module.fill is not None and has_gaps(X):

@@ -92,7 +92,7 @@ class BottleneckAutoencoder(BaseAutoencoder):
         return super()._build(architecture | {"module": module}, rng)
 
     def _density(self, reading, noise_variance):
-        W, R = reading.codes(), reading.residuals()
+        W, R = reading.codes(), reading.residuals
         k, d = W.shape[1], R.shape[1]
         return code_density(
             self.density,

@@ -253,7 +253,8 @@ def code_density(
     R : ndarray of shape (n, n_features)
         Residuals.
     jacobian : callable of W
-        Derivatives of rows by codes such as W, of shape (n, n_components, n_features).
+        Derivatives of rows by codes such as W, of shape (n, n_components, n_features), or once if
+        they are the same everywhere.
     code_std : ndarray of shape (n_components,)
         The standard deviations.
     largest : float

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil
 
 import numpy as np
 from torch import Tensor
 
+from skae.autoencoders._components import principal_components
 from skae.autoencoders._table import expanded
 from skae.nn import GaussianFill
 from skae.training import generator, map_rows, rows_at_once, slices, to_numpy, to_tensor
@@ -255,11 +256,9 @@ def model_of(whole: np.ndarray, doubt: np.ndarray, known: float = 1.0) -> Gaussi
         covariance += doubt if doubt.ndim == 2 else np.diag(doubt)
         loadings, noise = factors_of(shrunk(covariance, n_samples * known))
     else:
-        from sklearn.utils.extmath import randomized_svd  # slow to import
-
-        n_factors = min(MAX_FACTORS, n_samples)
-        _, size, axes = randomized_svd(whole - mean, n_factors, random_state=0)
-        loadings = (size / sqrt(n_samples))[:, None] * axes
+        pca = principal_components(whole, min(MAX_FACTORS, n_samples), random_state=0)
+        size = np.sqrt(pca.explained_variance_ * ((n_samples - 1) / n_samples))
+        loadings = size[:, None] * pca.components_
         noise = whole.var(axis=0) + doubt - np.square(loadings).sum(axis=0)
     tensors = {"mean": mean, "loadings": loadings, "noise": np.maximum(noise, FLOOR)}
     wide = np.full(n_features, np.inf)

@@ -115,11 +115,16 @@ class Model(Parameters):
     def _trainer(self, shape: tuple[int, int]) -> Trainer:
         """How to train on a table."""
         widest = max(self._widths(shape), default=0)
+        batch_size = int(auto(self.batch_size, batch_rows, shape[0]))
+        shortness = 1.0
+        if self.corruption is None:  # noise in the rows makes gradients noisy enough
+            n_epochs = max(1, self._n_epochs(shape[0], batch_size))
+            shortness = epochs(shape[0], batch_size) / n_epochs
         return Trainer(
-            batch_size=int(auto(self.batch_size, batch_rows, shape[0])),
+            batch_size=batch_size,
             solver=self.solver,
             learning_rate=self.learning_rate,
-            learning_rate_init=auto(self.learning_rate_init, peak_learning_rate, widest),
+            learning_rate_init=auto(self.learning_rate_init, peak_learning_rate, widest, shortness),
             alpha=self.alpha,
             momentum=self.momentum,
             precision=self.precision,

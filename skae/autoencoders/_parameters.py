@@ -102,7 +102,9 @@ class Parameters:
     learning_rate : {"one_cycle", "constant", "cosine", "step", "exponential"}, default="one_cycle"
         How the learning rate changes from the first step to the last.
     learning_rate_init : "auto" or float, default="auto"
-        Its peak, positive. "auto" is 0.64 over the largest hidden width, within [0.001, 0.005].
+        Its peak, positive. "auto" is 0.64 over the largest hidden width, within [0.001, 0.005], and
+        up to twice as much where `max_iter` is less than what "auto" stands for and rows are not
+        corrupted.
     max_iter : "auto" or int, default="auto"
         Epochs; 0 stays at the start. "auto" makes 300 to 4,000 steps of them, by n_samples.
     early_stopping : bool, default=True

@@ -64,6 +64,8 @@ class Reading:
     @cached_property
     def squared_residual(self) -> np.ndarray:
         """Squared distance of each row from its reconstruction, of shape (n_samples,)."""
+        if self._some.step == 1:
+            return np.square(self.residuals).sum(axis=1)
         parts = slices(len(self.X), rows_at_once(self.X.shape[1]))
         return np.concatenate([np.square(self._residuals(part)).sum(axis=1) for part in parts])
 
@@ -112,12 +114,13 @@ class Reading:
         """Of some rows, over their standard deviations."""
         return self.map(self.code_map, self._codes(self._some)) / self.code_std
 
+    @cached_property
     def residuals(self) -> np.ndarray:
         """Of the same rows."""
         return self._residuals(self._some)
 
     def jacobian(self, W: np.ndarray) -> np.ndarray:
-        """Derivatives of rows by codes over their standard deviations, of shape (n, k, d)."""
+        """Derivatives of rows by codes over their standard deviations; see `Autoencoder.slopes`."""
         Z = self.map(self.code_map.undo, W * self.code_std)
         directions = self.code_map.directions(to_tensor(self.code_std))
         return self._slopes(Z, to_numpy(directions))
@@ -127,10 +130,10 @@ class Reading:
         metric: Any = 0.0
         slopes: Any = 0.0
         for rows in slices(len(Z), max(1, MAX_SLOPES // (self.X.shape[1] * len(directions)))):
-            J = self._slopes(Z[rows], directions)
-            metric = metric + (J @ J.swapaxes(1, 2)).sum(axis=0)
-            slopes = slopes + J.sum(axis=0)
-        return metric / len(Z), slopes / len(Z)
+            J, share = self._slopes(Z[rows], directions), len(Z[rows]) / len(Z)
+            metric = metric + share * (J @ J.swapaxes(1, 2)).mean(axis=0)
+            slopes = slopes + share * J.mean(axis=0)
+        return metric, slopes
 
     def _slopes(self, Z: np.ndarray, directions: np.ndarray) -> np.ndarray:
         return to_numpy(self.module.slopes(to_tensor(Z), to_tensor(directions)))

@@ -42,25 +42,30 @@ def activation(n_samples: int) -> str:
     return "silu" if n_samples < SMALL else "relu"
 
 
-def peak_learning_rate(widest: int) -> float:
+def peak_learning_rate(widest: int, shortness: float = 1.0) -> float:
     """Rate that suits a network: the wider its layers, the smaller the steps of each weight.
+
+    Where there are fewer steps than usual they are larger, or the weights do not get far.
 
     Parameters
     ----------
     widest : int
         The largest hidden width, 0 if there is none.
+    shortness : float, default=1.0
+        By what the usual number of steps is divided, positive.
 
     Returns
     -------
     learning_rate_init : float
-        0.64 over the width, within [0.001, 0.005].
+        0.64 over the width, within [0.001, 0.005], times the root of `shortness`, within [1, 2].
 
     References
     ----------
     .. [1] Yang et al. (2021). Tuning large neural networks via zero-shot hyperparameter transfer,
        table 3. NeurIPS.
     """
-    return min(max(0.64 / max(widest, 1), 0.001), 0.005)
+    usual = min(max(0.64 / max(widest, 1), 0.001), 0.005)
+    return usual * min(max(sqrt(shortness), 1.0), 2.0)
 
 
 def dropout_rate(n_samples: int, n_features: int) -> float:
@@ -133,7 +138,7 @@ def folds(n_samples: int) -> int:
     return 5 if n_samples < SMALL else 0
 
 
-def auto(value: Any, choose: Callable, *arguments: int) -> Any:
+def auto(value: Any, choose: Callable, *arguments: float) -> Any:
     """A parameter as given, or what "auto" stands for.
 
     Parameters
@@ -142,7 +147,7 @@ def auto(value: Any, choose: Callable, *arguments: int) -> Any:
         The parameter.
     choose : callable
         Makes the choice.
-    *arguments : int
+    *arguments : float
         What it is made by.
 
     Returns

@@ -4,11 +4,11 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
+from skae.autoencoders._components import principal_components
 from skae.autoencoders._table import mean_of
 from skae.nn import Corruption
 from skae.training import standardized, to_numpy, to_tensor
@@ -126,29 +126,21 @@ class Axes(NamedTuple):
 
 
 def principal_axes(X: np.ndarray, n_components: int, random_state) -> Axes:
-    """Principal axes, found by scikit-learn.
+    """Principal axes.
 
     Parameters
     ----------
-    X : {ndarray, sparse array} of shape (n_samples, n_features)
-        Rows.
+    X, random_state
+        See `principal_components`.
     n_components : int
         How many axes.
-    random_state : RandomState
-        For the randomised solver, which scikit-learn takes for large tables.
 
     Returns
     -------
     axes : Axes
         What is read is what is written.
     """
-    from sklearn.decomposition import PCA  # here, as it takes half a second to import
-
-    n_found = min(n_components, *X.shape)
-    solver = "arpack" if sp.issparse(X) else "auto"
-    pca = PCA(n_found, svd_solver=solver, random_state=random_state)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a single row has no variance ratios
-        pca.fit(X)
+    pca = principal_components(X, min(n_components, *X.shape), random_state)
     components = padded(pca.components_, n_components)
     return Axes(pca.mean_, components, pca.mean_, components)
 

@@ -117,7 +117,8 @@ class GaussianDensity(Tensors):
         r : Tensor of shape (n, n_features)
             Rows less their reconstructions.
         jacobian : callable
-            Gives the derivatives of reconstructions by w, of shape (n, n_components, n_features).
+            Gives the derivatives of reconstructions by w, of shape (n, n_components, n_features),
+            or once if they are the same for all rows.
 
         Returns
         -------

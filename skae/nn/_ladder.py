@@ -138,6 +138,7 @@ class LadderAutoencoder(Autoencoder):
     """
 
     stacks = False  # a stack hands out rows without labels
+    keeps_networks = True  # classes are read off hidden layers, whether codes hear of them or not
 
     def __init__(
         self,
@@ -194,7 +195,7 @@ class LadderAutoencoder(Autoencoder):
     def climb(self, x: Tensor, rng: Generator | None = None) -> Climbed:
         """Go up through the encoder; with `rng`, with noise and dropout at hidden layers."""
         network, h, layers = self.encoder.network, x, []
-        if self.depth == 0 or network is None:  # it is None where it is left out as silent
+        if self.depth == 0:
             code = self.encoder(x, rng)
             return Climbed([], code, code)
         for layer, norm, join in zip(network.layers, network.norms, network.joins, strict=False):

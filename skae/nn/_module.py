@@ -77,12 +77,15 @@ class Autoencoder(nn.Module):
     stacks : bool
         Whether many of a kind can be trained as one, by `torch.func.vmap`: a loss may neither ask
         for a number that is not there yet nor change buffers.
+    keeps_networks : bool
+        Whether networks do more than they say, so that none is left out for being silent.
     """
 
     progress: float | Tensor = 1.0
     is_likelihood = False
     squares = True
     stacks = True
+    keeps_networks = False
 
     def __init__(
         self,
@@ -126,8 +129,9 @@ class Autoencoder(nn.Module):
 
         Returns
         -------
-        J : Tensor of shape (n, n_directions, n_features)
-            By the chain rule, which takes half as long, if all that decodes is a chain of layers.
+        J : Tensor of shape (n, n_directions, n_features), or (1, n_directions, n_features)
+            One for all where a linear path is all that speaks. By the chain rule, which takes half
+            as long as other ways, if all that decodes is a chain of layers.
         """
         own = type(self).decode is Autoencoder.decode and type(self).output is Autoencoder.output
         chained = own and self.reconstruction.link is identity and self.decoder.is_chain

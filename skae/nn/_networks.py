@@ -1,7 +1,7 @@
 """Dense coders: a linear path that can start as PCA, and a network beside it."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -177,8 +177,9 @@ class Coder(nn.Module):
         """Derivatives of a chain, of shape (n, n_directions, n_out); see `Autoencoder.slopes`."""
         if self.path is None:
             return self.network.slopes(x, directions)
-        J = F.linear(directions, self.path.weight).expand(len(x), -1, -1)
-        return J if self.network is None else J + self.network.slopes(x, directions)
+        J = F.linear(directions, self.path.weight)[None]
+        silent = self.network is None or self.silent
+        return J if silent else J + self.network.slopes(x, directions)
 
     @property
     def silent(self) -> bool:
@@ -194,19 +195,24 @@ def without_silent_networks(module: nn.Module) -> Any:
     Parameters
     ----------
     module : nn.Module
-        With any number of coders.
+        With any number of coders; those below one that ``keeps_networks`` stay as they are.
 
     Returns
     -------
     module : nn.Module
-        A copy whose coders lack the networks that say nothing; the same if there are none.
+        One with the same parameters, whose coders lack the networks that say nothing; the same if
+        there are none.
     """
-    if not any(isinstance(part, Coder) and part.silent for part in module.modules()):
+    if getattr(module, "keeps_networks", False):
         return module
-    module = deepcopy(module)
-    for part in [part for part in module.modules() if isinstance(part, Coder) and part.silent]:
-        part.network = None
-    return module
+    parts = {name: without_silent_networks(part) for name, part in module.named_children()}
+    if isinstance(module, Coder) and module.silent:
+        parts["network"] = None
+    if all(part is getattr(module, name) for name, part in parts.items()):
+        return module
+    lighter = copy(module)
+    lighter._modules = module._modules | parts  # else to set one would set the other's, too
+    return lighter
 
 
 def coders(

@@ -1,6 +1,7 @@
 """The autoencoder that looks for outliers unless told otherwise."""
 
 from skae.autoencoders import AutoencoderTransformer
+from skae.autoencoders._sizes import hidden_widths, peak_learning_rate
 
 
 def default_estimator(shape: tuple[int, int]) -> AutoencoderTransformer:
@@ -21,5 +22,9 @@ def default_estimator(shape: tuple[int, int]) -> AutoencoderTransformer:
         Not fitted.
     """
     return AutoencoderTransformer(
-        max(1, min(shape) // 2), density="mixture", max_iter=5, early_stopping=False
+        max(1, min(shape) // 2),
+        density="mixture",
+        max_iter=5,
+        learning_rate_init=peak_learning_rate(max(hidden_widths(*shape))),  # not to get far
+        early_stopping=False,
     )

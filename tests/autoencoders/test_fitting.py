@@ -81,9 +81,24 @@ def test_sizes_follow_the_table():
     assert [folds(n) for n in (999, 1000)] == [5, 0]
     assert peak_learning_rate(0) == peak_learning_rate(64) == 0.005
     assert peak_learning_rate(256) == 0.0025
+    rates = [peak_learning_rate(256, shortness) / 0.0025 for shortness in (0.1, 1, 4, 100)]
+    assert rates == [1, 1, 2, 2]
     for n in (10, 500, 10_000, 10**6):
         n_steps = epochs(n, batch_rows(n)) * np.ceil(n / batch_rows(n))
         assert 300 <= n_steps <= 11_000
+
+
+def test_a_shorter_schedule_has_a_higher_peak(blobs):
+    usual = epochs(len(blobs), batch_rows(len(blobs)))
+
+    def peak(max_iter, **settings):
+        model = AutoencoderTransformer(1, max_iter=max_iter, hidden_layer_sizes=(4,), **settings)
+        return model._trainer(blobs.shape).learning_rate_init
+
+    assert peak("auto") == peak(usual) == peak(2 * usual) == 0.005
+    assert peak(usual // 2) == pytest.approx(0.005 * np.sqrt(usual / (usual // 2)))
+    assert peak(0) == peak(1) == 0.01
+    assert peak(1, learning_rate_init=0.1) == 0.1 and peak(1, corruption="gaussian") == 0.005
 
 
 def test_without_refit_the_best_held_out_weights_are_kept(digits):

@@ -120,7 +120,7 @@ class TestTheBestWidth:
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(400, n_true)) @ rng.normal(size=(n_true, 20))
         X += 0.5 * rng.normal(size=X.shape)
-        model = tiny(AutoencoderTransformer, hidden_layer_sizes=(8,), max_iter=2)
+        model = tiny(AutoencoderTransformer, max_iter=2, cv=5)  # as by default for so few rows
         for estimator in (PCA(), model):
             search = GridSearchCV(estimator, {"n_components": range(1, 6)}, cv=2, refit=False)
             assert search.fit(X).best_params_["n_components"] == n_true

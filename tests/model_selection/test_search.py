@@ -25,7 +25,14 @@ from skae.model_selection import BottleneckSearchCV
 from skae.model_selection._choice import Race, best, one_se
 
 WIDTHS = (1, 2, 3)
-SETTINGS = {"hidden_layer_sizes": (5,), "max_iter": 5, "dropout": 0.0, "random_state": 0, "cv": 2}
+SETTINGS = {
+    "hidden_layer_sizes": (5,),
+    "max_iter": 5,
+    "learning_rate_init": 0.005,
+    "dropout": 0.0,
+    "random_state": 0,
+    "cv": 2,
+}
 
 MONITOR = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
 

@@ -86,6 +86,7 @@ def test_silent_networks_are_left_out_and_others_are_not(tied_weights, x):
     module = make(tied_weights=tied_weights)
     short, z = without_silent_networks(module), module.encode(x)
     assert torch.equal(short.encode(x), z) and torch.equal(short.decode(z), module.decode(z))
+    assert {*short.parameters()} <= {*module.parameters()}, "nothing is copied"
     assert short.encoder.network is None and module.encoder.network is not None
     assert (short.decoder.network is None) is not tied_weights  # which ends in the encoder's first
     with torch.no_grad():
@@ -122,7 +123,18 @@ def test_slopes_are_those_of_automatic_differentiation(settings, activation):
     J = vmap(jacrev(lambda z: module.decode(z[None])[0]))(z)
     with torch.no_grad():
         found = module.slopes(z, directions[:3])
-    torch.testing.assert_close(found, (J @ directions[:3].T).mT, rtol=1e-6, atol=1e-6)
+    assert len(found) == (1 if module.decoder.network is None else 6)  # the same everywhere, or not
+    expected = (J @ directions[:3].T).mT
+    torch.testing.assert_close(found.expand_as(expected), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_slopes_of_silent_networks_are_those_of_the_path():
+    module, directions = make(), torch.eye(2, dtype=torch.float64)
+    z = torch.randn(6, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.equal(module.slopes(z, directions)[0], module.decoder.path.weight.T)
+        module.decoder.network.layers[-1].bias[0] = 1.0  # it says something, if the same everywhere
+        assert module.slopes(z, directions).shape == (6, 2, 4)
 
 
 def test_a_link_is_part_of_the_slopes(x):
