@@ -198,12 +198,14 @@ class LadderAutoencoder(Autoencoder):
         if self.depth == 0:
             code = self.encoder(x, rng)
             return Climbed([], code, code)
-        for layer, norm, join in zip(network.layers, network.norms, network.joins, strict=False):
+        parts = network.layers, network.norms, network.joins, network.masks(x, rng)
+        for layer, norm, join, mask in zip(*parts, strict=False):
             z = norm(layer(h))
             if rng is not None and self.noise_level > 0:
                 z = z + self.noise_level * torch.empty_like(z).normal_(generator=rng)
             layers.append(z)
-            h = join(h, dropout(network.activation(z), network.dropout, rng))
+            y = network.activation(z)
+            h = join(h, y if mask is None else y * mask)
         code = network.layers[-1](h)
         return Climbed(
             layers, h, code if self.encoder.path is None else self.encoder.path(x) + code

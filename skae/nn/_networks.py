@@ -11,7 +11,7 @@ from torch.func import vjp
 from torch.nn import functional as F
 
 from skae.nn._attention import FeatureTransformer
-from skae.nn._layers import LayerNorm, NoShortcut, TransposedLinear, dropout, joins, linear, without
+from skae.nn._layers import LayerNorm, NoShortcut, TransposedLinear, joins, linear, masks, without
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -67,6 +67,7 @@ class DenseNetwork(nn.Module):
             NORMALIZATIONS[normalization](layer.out_features, device="cpu") for layer in layers[:-1]
         ).double()
         widths = [(layer.in_features, layer.out_features) for layer in layers[:-1]]
+        self.widths = [width for _, width in widths]
         self.joins = joins(widths, residual=residual)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = dropout
@@ -76,9 +77,14 @@ class DenseNetwork(nn.Module):
 
     def hidden(self, x: Tensor, rng: Generator | None = None) -> Tensor:
         """What the last layer is shown, of shape (n, width)."""
-        for parts in zip(self.layers, self.norms, self.joins, strict=False):  # but the last layer
-            x = self._hidden(*parts, x, rng)
+        each = zip(self.layers, self.norms, self.joins, self.masks(x, rng), strict=False)
+        for parts in each:  # but the last layer
+            x = self._hidden(*parts, x)
         return x
+
+    def masks(self, x: Tensor, rng: Generator | None, layers: slice = slice(None)) -> Any:
+        """What hidden units are multiplied by in a training step; see `skae.nn._layers.masks`."""
+        return masks(x, self.widths[layers], self.dropout, rng)
 
     @property
     def is_chain(self) -> bool:
@@ -102,10 +108,12 @@ class DenseNetwork(nn.Module):
         """What the layer of some number, with all that follows it, makes of its input."""
         if i == len(self.norms):
             return self.layers[i](x)
-        return self._hidden(self.layers[i], self.norms[i], self.joins[i], x, rng)
+        (mask,) = self.masks(x, rng, slice(i, i + 1))
+        return self._hidden(self.layers[i], self.norms[i], self.joins[i], mask, x)
 
-    def _hidden(self, layer, norm, join, x: Tensor, rng: Generator | None) -> Tensor:
-        return join(x, dropout(self.activation(norm(layer(x))), self.dropout, rng))
+    def _hidden(self, layer, norm, join, mask, x: Tensor) -> Tensor:
+        y = self.activation(norm(layer(x)))
+        return join(x, y if mask is None else y * mask)
 
     def parameters_of(self, i: int) -> list[nn.Parameter]:
         """All that moves in the layer of some number."""

@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import jacrev, vmap
 
 from skae.nn import ACTIVATIONS, Autoencoder, Coder, coders, without_silent_networks
-from skae.nn._layers import dropout, linear
+from skae.nn._layers import dropout, linear, masks
 from skae.nn._networks import NORMALIZATIONS
 
 PLAIN = {
@@ -213,6 +213,23 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     dropped = dropout(x, 0.3, torch.Generator().manual_seed(0))
     assert abs((dropped == 0).float().mean() - 0.3) < 0.01
     assert abs(dropped.mean() - 1) < 0.01
+    assert torch.isfinite(dropout(x, 1 - 1e-9, torch.Generator().manual_seed(0))).all()
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.05, 0.5, 0.9])
+def test_units_are_dropped_at_the_rate_and_apart_from_each_other(rate):
+    rows = torch.ones(40_000, 3, dtype=torch.float64)
+    parts = masks(rows, [5, 2, 7], rate, torch.Generator().manual_seed(0))
+    assert [part.shape for part in parts] == [(40_000, 5), (40_000, 2), (40_000, 7)]
+    dropped = (torch.hstack(parts) == 0).double()
+    spread = (rate * (1 - rate)) ** 0.5
+    torch.testing.assert_close(
+        dropped.mean(dim=0), torch.full((14,), rate).double(), atol=5 * spread / 200, rtol=0
+    )
+    correlations = torch.corrcoef(dropped.T) - torch.eye(14)
+    assert rate < 0.05 or correlations.abs().max() < 5 / 200
+    kept = torch.hstack(parts).amax().item()
+    assert kept == pytest.approx(1 / (1 - rate), rel=1e-3)
 
 
 def test_a_coder_adds_its_paths(x):

@@ -23,7 +23,7 @@ CAPTURABLE = [E for E in public_estimators() if E._module.stacks]
 VARIANTS = [
     (VAETransformer, {"kl_warm_up": 0.5}),
     (AutoencoderTransformer, {"dropout": 0.2, "cv": 3, "early_stopping": True}),
-    (AutoencoderTransformer, {"normalization": "batch", "batch_size": 7}),
+    (AutoencoderTransformer, {"normalization": "layer", "batch_size": 7}),
     (AutoencoderTransformer, {"precision": "bfloat16", "trim": 0.1}),
 ]
 
