@@ -23,6 +23,12 @@ class Player:
         Makes the optimiser.
     alpha : float
         Decay of the weight matrices; offsets and gains are left alone.
+
+    Attributes
+    ----------
+    weights, gradients : list of Tensor of shape (n,), or (n_members, n)
+        What moves and by what, to be measured: the vectors, or of a stack each parameter apart,
+        where the members stand one below the other.
     """
 
     def __init__(self, turn: Turn, solver: Callable[[list[dict]], optim.Optimizer], alpha: float):
@@ -31,24 +37,21 @@ class Player:
         for parameter in turn.parameters:
             decays = parameter.ndim > 1 + turn.stacked
             kinds.setdefault(alpha if decays else 0.0, []).append(parameter)
-        groups: list[dict[str, Any]] = []
-        for decay, some in kinds.items():
-            # those of a stack stay apart: in each, the members' rows are contiguous
-            parts = [[parameter] for parameter in some] if turn.stacked else [some]
-            vectors = [side_by_side(part, turn.stacked) for part in parts]
-            groups.append({"params": vectors, "weight_decay": decay})
-        self.vectors = [vector for group in groups for vector in group["params"]]
-        self.optimizer = solver(groups)
-
-    @property
-    def gradients(self) -> list[Tensor]:
-        """Of the vectors; the losses' backward passes add to them."""
-        return [vector.grad for vector in self.vectors if vector.grad is not None]
+        vectors = {decay: side_by_side(some) for decay, some in kinds.items()}
+        self._slopes: list[Any] = [vector.grad for vector in vectors.values()]
+        self.weights = [vector.detach() for vector in vectors.values()]
+        self.gradients = self._slopes
+        if turn.stacked:
+            self.weights = [p.detach().flatten(1) for p in turn.parameters]
+            self.gradients = [p.grad.flatten(1) for p in turn.parameters if p.grad is not None]
+        self.optimizer = solver(
+            [{"params": [vector], "weight_decay": decay} for decay, vector in vectors.items()]
+        )
 
     def forget(self) -> None:
-        """Make the gradients zero."""
-        for gradient in self.gradients:
-            gradient.zero_()
+        """Make the gradients zero, to which the losses' backward passes add."""
+        for slopes in self._slopes:
+            slopes.zero_()
 
     def make_capturable(self) -> None:
         """Have the optimiser keep all that changes from step to step in tensors."""
@@ -60,10 +63,9 @@ class Player:
     @torch.no_grad()
     def step(self, rate: float | Tensor, longest: float) -> Tensor:
         """Go down the gradients, which are shortened to `longest`; their norm before that."""
-        gradients = self.gradients
-        norm = norm_of(gradients)
+        norm = norm_of(self.gradients)
         factor = (longest / (norm + 1e-6)).clamp_(max=1.0)  # as clip_grad_norm_ has it
-        for gradient in gradients:
+        for gradient in self.gradients:
             gradient.mul_(factor[..., None])
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -73,31 +75,31 @@ class Player:
 
 def norm_of(vectors: list[Tensor]) -> Tensor:
     """Euclidean norm of all together, or of each row of all together."""
+    if vectors[0].ndim == 2:  # many, and small
+        return torch.linalg.vector_norm(torch.cat(vectors, dim=-1), dim=-1)
     norms = [torch.linalg.vector_norm(vector, dim=-1) for vector in vectors]
     return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
 
 @torch.no_grad()
-def side_by_side(parameters: list[nn.Parameter], stacked: bool = False) -> nn.Parameter:
+def side_by_side(parameters: list[nn.Parameter]) -> nn.Parameter:
     """Make parameters, and their gradients, views of one.
 
     Parameters
     ----------
     parameters : list of nn.Parameter
         Keep their values.
-    stacked : bool, default=False
-        Whether their first dimension tells members of a stack apart.
 
     Returns
     -------
-    vector : nn.Parameter of shape (n,), or (n_members, n)
+    vector : nn.Parameter of shape (n,)
         With a gradient of zeros.
     """
-    parts = [p.detach().reshape(*p.shape[: int(stacked)], -1) for p in parameters]
-    vector = nn.Parameter(torch.cat(parts, dim=-1))
+    parts = [p.detach().flatten() for p in parameters]
+    vector = nn.Parameter(torch.cat(parts))
     vector.grad = torch.zeros_like(vector)
-    sizes = [part.shape[-1] for part in parts]
-    slots = zip(vector.detach().split(sizes, -1), vector.grad.split(sizes, -1), strict=True)
+    sizes = [len(part) for part in parts]
+    slots = zip(vector.detach().split(sizes), vector.grad.split(sizes), strict=True)
     for parameter, (value, gradient) in zip(parameters, slots, strict=True):
         parameter.data, parameter.grad = value.view_as(parameter), gradient.view_as(parameter)
     return vector

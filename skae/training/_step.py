@@ -87,8 +87,10 @@ class Step:
             part = None if known is None else known[some]
             with PRECISIONS[self.precision](x.device.type):
                 terms = player.loss(x[some], self.run.generators[0], part)
-            weight = len(x[some]) / len(x)
-            (weight * sum(terms.values()).sum()).backward(inputs=player.parameters)
+            weight = (some.stop - some.start) / len(x)
+            learnt = [term for term in terms.values() if term.requires_grad]
+            weights = [torch.full_like(term, weight) for term in learnt]
+            torch.autograd.backward(learnt, weights, inputs=player.parameters)
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0.0) + weight * term.detach()
         return totals

@@ -212,7 +212,7 @@ class Trainer:
         """One pass over the rows in random order; the only wait for the device is at its end."""
         n_batches = self._n_batches(rows)
         totals: dict[str, Tensor] = {}
-        weights = [vector.detach() for player in run.players for vector in player.vectors]
+        weights = [weights for player in run.players for weights in player.weights]
         norms: Any = 0.0
         before: list[Tensor] = []
         for i, batch in enumerate(rows.batches(run.generators[0], self.batch_size)):
