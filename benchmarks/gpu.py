@@ -7,7 +7,8 @@
   operations of the networks' products, six for each weight and row, over the rate of a bare product
   of 8192 x 8192 matrices in float32, and the bytes, each activation written and read once forward
   and once backward, over the bandwidth of a bare copy; both are measured here.
-* precision: the same epoch with ``precision="bfloat16"``.
+* precision: the same epoch with ``precision="bfloat16"``; and both without CUDA graphs, each step
+  asked for by Python.
 * MNIST: squared error of a test image through 784-1000-500-250-30 and the seconds of the fit; to
   reach: below 2.5 in 30 s. Needs --data, the folder of mnist.npz.
 * search: clock of BottleneckSearchCV over that of GridSearchCV, eight widths on five folds of
@@ -17,7 +18,10 @@
 import argparse
 import time
 import warnings
+from itertools import product
+from math import inf
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from mnist_hinton import classic, images, squared_error
@@ -27,6 +31,7 @@ from speed import curved
 
 from skae import AutoencoderTransformer
 from skae.model_selection import BottleneckSearchCV
+from skae.training import _step
 
 N_EPOCHS = 5
 
@@ -75,14 +80,17 @@ def rows(arguments):
     X = curved(1_000_000, 100)
     rate, bandwidth = of_device()
     print(f"\nfloat32 {rate / 1e12:.1f} TFLOP/s, copies {bandwidth / 1e9:.0f} GB/s\n")
-    print("| precision | epoch, s | rows/s | least by operations, s | by bytes, s | share |")
-    print("|---|---|---|---|---|---|")
-    for precision in ("float32", "bfloat16"):
-        seconds, model = epoch(X, precision=precision)
+    print(
+        "| precision | steps | epoch, s | rows/s | least by operations, s | by bytes, s | share |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for precision, steps in product(("float32", "bfloat16"), ("captured", "plain")):
+        with patch.object(_step, "WORTH", _step.WORTH if steps == "captured" else inf):
+            seconds, model = epoch(X, precision=precision)
         parts = least_seconds(model, 0.9 * len(X), rate, bandwidth)
         print(
-            f"| {precision} | {seconds:.3f} | {0.9 * len(X) / seconds:,.0f} | {parts[0]:.3f} | "
-            f"{parts[1]:.3f} | {max(parts) / seconds:.2f} |",
+            f"| {precision} | {steps} | {seconds:.3f} | {0.9 * len(X) / seconds:,.0f} | "
+            f"{parts[0]:.3f} s | {parts[1]:.3f} s | {max(parts) / seconds:.2f} |",
             flush=True,
         )
 

@@ -114,6 +114,26 @@ def test_a_fit_is_the_same(Estimator, parameters, tapes, monkeypatch):
     assert_allclose(captured.transform(X), plain.transform(X), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize(("Estimator", "parameters"), [(E, {}) for E in CAPTURABLE] + VARIANTS)
+def test_a_fit_on_a_gpu_is_the_same(Estimator, parameters, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(90, 6)) @ np.random.default_rng(1).normal(size=(6, 6))
+    graphs = []
+
+    def capture(*arguments):
+        graphs.append(_step.cuda_graph(*arguments))
+        return graphs[-1]
+
+    monkeypatch.setitem(_step.CAPTURES, "cuda", (_step.beside, capture))
+    monkeypatch.setattr(_step, "WORTH", 2)
+    captured = fitted(Estimator, parameters | {"device": "cuda"}, X)
+    assert graphs, "nothing was captured"
+    monkeypatch.delitem(_step.CAPTURES, "cuda")
+    plain = fitted(Estimator, parameters | {"device": "cuda"}, X)
+    assert_allclose(captured.history_["loss"], plain.history_["loss"], rtol=1e-3)
+    assert_allclose(captured.transform(X), plain.transform(X), rtol=1e-2, atol=1e-2)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_takes_its_rate_from_a_tensor(solver, tapes, monkeypatch):
     # on the CPU this one refuses what it can do on a GPU
