@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from skae.nn import Stack
 from skae.training._device import generator
-from skae.training._rows import Batch, Rows
+from skae.training._rows import AT_ONCE, Batch, Block, Rows
 from skae.training._stopping import Record
 from skae.training._trainer import Observer, shares
 from skae.training._training import Result, Steps, Training
@@ -53,10 +53,12 @@ class StackedRows:
     def batches(self, rng: Generator, batch_size: int) -> Iterator[Batch]:
         """Rows of shape (n, n_members, n_features)."""
         rngs: list[Generator] = self.rngs  # type: ignore[attr-defined]
-        each = (rows.batches(r, batch_size) for rows, r in zip(self.members, rngs, strict=True))
-        for batches in zip(*each, strict=True):
-            x, known = zip(*batches, strict=True)
-            yield side_by_side(x), None if known[0] is None else side_by_side(known)
+        each = zip(self.members, rngs, strict=True)
+        at_once = AT_ONCE // len(self.members)
+        for blocks in zip(*(rows.blocks(r, batch_size, at_once) for rows, r in each), strict=True):
+            x, known, (lengths, *_) = zip(*blocks, strict=True)
+            together = None if known[0] is None else side_by_side(known)
+            yield from Block(side_by_side(x), together, lengths).batches()
 
 
 def side_by_side(rows: Sequence[Tensor]) -> Tensor:

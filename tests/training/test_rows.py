@@ -55,3 +55,18 @@ def test_known_cells_stay_with_their_rows():
     some = rows.of(torch.tensor([4, 1]))
     assert_array_equal(some.known, some.x % 3 == 0)
     assert len(some.weights) == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 10**6])
+def test_blocks_hold_the_same_batches_however_many_at_once(at_once):
+    x = torch.arange(34.0).reshape(17, 2)
+    rows = Rows(x, x % 3 == 0)
+    expected = list(rows.batches(generator(0), 3))
+    blocks = list(rows.blocks(generator(0), 3, at_once))
+    found = [batch for block in blocks for batch in block.batches()]
+    assert [len(x) for x, _ in found] == [3, 3, 3, 3, 3, 2]
+    for (x1, known1), (x2, known2) in zip(found, expected, strict=True):
+        assert_array_equal(x1, x2)
+        assert_array_equal(known1, known2)
+    assert len(blocks) == {1: 6, 8: 6, 10**6: 1}[at_once]
+    assert sorted(torch.cat([x for x, _ in found])[:, 0].tolist()) == x[:, 0].tolist()
