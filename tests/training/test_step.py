@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import public_estimators, tiny
 from numpy.testing import assert_allclose
-from test_trainer import TwoPlayers, run
+from test_trainer import Cliff, TwoPlayers, run
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skae import AutoencoderTransformer, SparseAutoencoder, VAETransformer
@@ -158,17 +158,8 @@ def test_batches_of_each_length_are_captured_once(tapes):
 
 
 def test_a_divergence_leaves_no_old_capture_behind(tapes):
-    class Cliff(TwoPlayers):
-        is_capturable = True
-
-        def phases(self):
-            def loss(x, rng, weight):
-                fallen = torch.where(self.a.detach().abs() > 2, torch.nan, 1.0)
-                return {"a": (fallen * (self.a - x)).square().mean()}
-
-            return [[Turn([self.a], loss)]]
-
     module = Cliff([])
+    module.is_capturable = True
     record = run(module, torch.ones(20, 1), 3, learning_rate_init=5.0)
     assert record.divergences == 1 and record.ended == "" and len(tapes) > 1
     assert 0 < module.a < 2

@@ -56,6 +56,17 @@ class ThreePhases(TwoPlayers):
         return [[Turn([self.a, self.b], self.distance(name))] for name in "abc"]
 
 
+class Cliff(TwoPlayers):
+    """Its loss is not a number where steps are too large."""
+
+    def phases(self):
+        def loss(x, rng, weight):
+            fallen = torch.where(self.a.detach().abs() > 2, torch.nan, 1.0)
+            return {"a": (fallen * (self.a - x)).square().mean()}
+
+        return [[Turn([self.a], loss)]]
+
+
 @pytest.fixture
 def x():
     return torch.ones(20, 1)
@@ -253,14 +264,6 @@ def test_patience_counts_epochs_without_improvement(x):
 
 
 def test_a_divergence_lowers_the_rate_until_the_loss_stays_finite(x):
-    class Cliff(TwoPlayers):
-        def phases(self):
-            def loss(x, rng, weight):
-                fallen = torch.where(self.a.detach().abs() > 2, torch.nan, 1.0)
-                return {"a": (fallen * (self.a - x)).square().mean()}
-
-            return [[Turn([self.a], loss)]]
-
     module = Cliff([])
     record = run(module, x, 2, learning_rate_init=5.0)
     assert record.divergences == 1 and record.ended == ""
