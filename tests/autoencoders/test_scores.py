@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import skae
 from skae import AutoencoderTransformer
 from skae.autoencoders._density import DENSITIES
+from skae.nn._networks import DenseNetwork
 
 
 def fitted(density, X, **settings):
@@ -109,6 +110,41 @@ class TestLinearLimit:
         X = rng.normal(size=(400, 4)) * [10.0, 5.0, 1.0, 1.0]
         model = AutoencoderTransformer(2, max_iter=0).fit(X)
         assert_allclose(model.explain([[0, 0, 8, 0]]), [[0, 0, 32, 0]], atol=4)
+
+
+class TestNetworksThatSayNothing:
+    """A model that stayed at PCA costs what PCA costs."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """Which networks are asked from now on."""
+        seen = []
+
+        def hidden(self, x, rng=None, own=DenseNetwork.hidden):
+            seen.append(self)
+            return own(self, x, rng)
+
+        monkeypatch.setattr(DenseNetwork, "hidden", hidden)
+        return seen
+
+    def use(self, model, X):
+        Z = model.transform(X)
+        return Z, model.inverse_transform(Z), model.score_samples(X)
+
+    def test_are_not_asked(self, blobs, asked):
+        model = tiny(AutoencoderTransformer, max_iter=0).fit(blobs)
+        plain = tiny(AutoencoderTransformer, max_iter=0, hidden_layer_sizes=()).fit(blobs)
+        asked.clear()
+        for found, expected in zip(self.use(model, blobs), self.use(plain, blobs), strict=True):
+            assert_allclose(found, expected, rtol=1e-10)
+        assert asked == []
+
+    def test_but_for_those_that_have_learnt(self, blobs, asked):
+        model = tiny(AutoencoderTransformer, early_stopping=False).fit(blobs)
+        asked.clear()
+        self.use(model, blobs)
+        autoencoder = model.module_.autoencoder
+        assert {*asked} == {autoencoder.encoder.network, autoencoder.decoder.network}
 
 
 class TestTheBestWidth:
