@@ -62,14 +62,15 @@ def killed_after(connection, n_epochs, X, parameters):
 def interrupted(connection, X, parameters):
     """Fit for minutes unless a signal comes, and tell what is left then."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
-    epoch = Trainer._epoch
+    epoch, begun = Trainer._epoch, []
 
-    def first_epoch(self, *args):
-        connection.send("training")
-        Trainer._epoch = epoch
+    def counted(self, *args):
+        begun.append(args)
+        if len(begun) == 3:  # garbage may be collected in the first one, which takes a while here
+            connection.send("training")
         return epoch(self, *args)
 
-    Trainer._epoch = first_epoch
+    Trainer._epoch = counted
     model = tiny(AutoencoderTransformer, max_iter=10**6, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -26,7 +26,7 @@ AUTOENCODERS = public_estimators()
 def test_ctrl_c_leaves_a_fitted_estimator_and_says_so(parameters, blobs):
     with children.child(children.interrupted, blobs, parameters) as (process, connection):
         assert children.told(connection) == "training"
-        time.sleep(0.3)
+        time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         sentences, model = children.told(connection)
     assert len(sentences) == 1
@@ -40,6 +40,7 @@ def test_ctrl_c_while_a_width_is_sought_ends_the_fit(blobs):
     parameters = {"n_components": 0.9}
     with children.child(children.interrupted, blobs, parameters) as (process, connection):
         assert children.told(connection) == "training"
+        time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         process.join(children.SECONDS)
         assert process.exitcode == 1
