@@ -205,7 +205,7 @@ class CapturedStep:
         call = partial(self.step, own, *self.numbers)
         try:
             return own, *self.capture(call, self.step.run.generators, self.device)
-        except RuntimeError:  # not done yet, so that to do it plainly is still right
+        except Exception:  # nothing is done yet; an error of the loss itself comes again, plainly
             return None
 
 

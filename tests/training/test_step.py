@@ -31,13 +31,15 @@ VARIANTS = [
 class Tape(TorchDispatchMode):
     """Does what is asked, and keeps it, with what it has changed as it was before."""
 
+    error = RuntimeError
+
     def __init__(self):
         super().__init__()
         self.calls, self.before = [], {}
 
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
         if function is torch.ops.aten._local_scalar_dense.default:
-            raise RuntimeError("operation not permitted when stream is capturing")
+            raise self.error("operation not permitted when stream is capturing")
         keywords = keywords or {}
         declared = function._schema.arguments
         given = dict(zip((a.name for a in declared), arguments, strict=False)) | keywords
@@ -178,7 +180,9 @@ class Asks(TwoPlayers):
         return [[Turn([self.a], loss)]]
 
 
-def test_what_cannot_be_captured_is_done_plainly(tapes, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError])
+def test_what_cannot_be_captured_is_done_plainly(error, tapes, monkeypatch):
+    monkeypatch.setattr(Tape, "error", error)
     x, ends = torch.randn(24, 1, generator=torch.Generator().manual_seed(0)), []
     for _ in range(2):
         module = Asks([])
@@ -187,6 +191,23 @@ def test_what_cannot_be_captured_is_done_plainly(tapes, monkeypatch):
         monkeypatch.delitem(_step.CAPTURES, "cpu", raising=False)
     assert not tapes
     assert_allclose(*ends, rtol=1e-5)
+
+
+def test_an_error_of_the_loss_itself_is_not_lost(tapes):
+    class Fails(TwoPlayers):
+        is_capturable = True
+
+        def phases(self):
+            def loss(x, rng, weight):
+                self.seen.append(0)
+                if len(self.seen) > 1:
+                    raise ZeroDivisionError("of its own")
+                return {"a": (self.a - x).square().mean()}
+
+            return [[Turn([self.a], loss)]]
+
+    with pytest.raises(ZeroDivisionError, match="of its own"):
+        run(Fails([]), torch.ones(24, 1), 4)
 
 
 def test_a_number_in_python_would_stay_as_it_was(tapes):
