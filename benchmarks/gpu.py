@@ -90,7 +90,7 @@ def rows(arguments):
         parts = least_seconds(model, 0.9 * len(X), rate, bandwidth)
         print(
             f"| {precision} | {steps} | {seconds:.3f} | {0.9 * len(X) / seconds:,.0f} | "
-            f"{parts[0]:.3f} s | {parts[1]:.3f} s | {max(parts) / seconds:.2f} |",
+            f"{parts[0]:.3f} | {parts[1]:.3f} | {max(parts) / seconds:.2f} |",
             flush=True,
         )
 

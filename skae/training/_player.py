@@ -37,21 +37,18 @@ class Player:
         for parameter in turn.parameters:
             decays = parameter.ndim > 1 + turn.stacked
             kinds.setdefault(alpha if decays else 0.0, []).append(parameter)
-        vectors = {decay: side_by_side(some) for decay, some in kinds.items()}
-        self._slopes: list[Any] = [vector.grad for vector in vectors.values()]
-        self.weights = [vector.detach() for vector in vectors.values()]
-        self.gradients = self._slopes
-        if turn.stacked:
-            self.weights = [p.detach().flatten(1) for p in turn.parameters]
-            self.gradients = [p.grad.flatten(1) for p in turn.parameters if p.grad is not None]
-        self.optimizer = solver(
-            [{"params": [vector], "weight_decay": decay} for decay, vector in vectors.items()]
-        )
+        self._vectors: list[Any] = [side_by_side(some) for some in kinds.values()]
+        measured: list[Any] = turn.parameters if turn.stacked else self._vectors
+        first = int(turn.stacked)
+        self.weights = [part.detach().flatten(first) for part in measured]
+        self.gradients = [part.grad.flatten(first) for part in measured]
+        each = zip(self._vectors, kinds, strict=True)
+        self.optimizer = solver([{"params": [v], "weight_decay": decay} for v, decay in each])
 
     def forget(self) -> None:
         """Make the gradients zero, to which the losses' backward passes add."""
-        for slopes in self._slopes:
-            slopes.zero_()
+        for vector in self._vectors:
+            vector.grad.zero_()
 
     def make_capturable(self) -> None:
         """Have the optimiser keep all that changes from step to step in tensors."""

@@ -40,7 +40,6 @@ def test_ctrl_c_while_a_width_is_sought_ends_the_fit(blobs):
     parameters = {"n_components": 0.9}
     with children.child(children.interrupted, blobs, parameters) as (process, connection):
         assert children.told(connection) == "training"
-        time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         process.join(children.SECONDS)
         assert process.exitcode == 1
